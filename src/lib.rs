@@ -1,0 +1,10 @@
+//! Which backup snapshots can be restored, and which encryption keys may be deleted.
+//!
+//! The data flows one way, and the modules are listed in its order:
+//!
+//! ```text
+//! args -> config -> ingest (files, bundles -> readings, sightings) -> store (SQLite, append)
+//!      -> probe (key -> observation) -> store -> assess (evidence, policy, as_of) -> report -> exit code
+//! ```
+
+pub mod model;

@@ -1,0 +1,121 @@
+//! What the operator decided: ages, statements, and how severe each finding is. Validated by
+//! `config`; the rules read it as it stands.
+
+use std::collections::BTreeMap;
+
+use super::key_id::KeyId;
+use super::time::Timestamp;
+use super::verdict::{Code, Level};
+
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Seconds for which an observation is fresh.
+    pub max_probe_age: i64,
+    /// Seconds for which a project's coverage is fresh.
+    pub max_inventory_age: i64,
+    /// Seconds of coverage age that `check --for delete|disable` accepts.
+    pub max_check_age: i64,
+    /// Seconds after which a statement no longer stands for evidence.
+    pub max_statement_age: i64,
+    /// Non-answers of other identities are shown, not counted.
+    pub probe_identity: Option<String>,
+    pub keys: Vec<KeyStatement>,
+    pub projects: Vec<ProjectStatement>,
+    pub holds: Vec<Hold>,
+    pub retired_keys: Vec<RetiredKey>,
+    pub kmip_servers: Vec<KmipServer>,
+    pub levels: BTreeMap<Code, Level>,
+}
+
+/// Seconds of a day.
+pub const DAY: i64 = 86_400;
+/// Seconds of an hour.
+pub const HOUR: i64 = 3_600;
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            max_probe_age: DAY,
+            max_inventory_age: DAY,
+            max_check_age: HOUR,
+            max_statement_age: 90 * DAY,
+            probe_identity: None,
+            keys: Vec::new(),
+            projects: Vec::new(),
+            holds: Vec::new(),
+            retired_keys: Vec::new(),
+            kmip_servers: Vec::new(),
+            levels: BTreeMap::new(),
+        }
+    }
+}
+
+impl Policy {
+    /// The level of a finding: the operator's, else the default of its code.
+    pub fn level(&self, code: Code) -> Level {
+        self.levels
+            .get(&code)
+            .copied()
+            .unwrap_or_else(|| code.default_level())
+    }
+}
+
+/// `[[key]]`: `id` as snapshots spell it is the key `is`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyStatement {
+    pub id: String,
+    pub is: KeyId,
+    /// Only in this project.
+    pub project: Option<String>,
+    pub stated: Timestamp,
+    pub reason: String,
+}
+
+/// `[[project]]`: what an operator vouches for in place of evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectStatement {
+    pub id: String,
+    pub customer_keys: Option<CustomerKeys>,
+    pub absent_key: Option<AbsentKey>,
+    pub stated: Timestamp,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CustomerKeys {
+    None,
+    /// As spelled.
+    Only(Vec<String>),
+}
+
+/// What a snapshot without a key id means in a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AbsentKey {
+    NotEnabled,
+    ProjectKey,
+}
+
+/// `[[hold]]`: keep this key, whatever the evidence says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub key: String,
+    /// `None` = indefinitely.
+    pub until: Option<Timestamp>,
+    pub stated: Timestamp,
+    pub reason: String,
+}
+
+/// `[[retired_key]]`: no running node uses this KMIP key any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetiredKey {
+    pub key: String,
+    pub stated: Timestamp,
+    pub reason: String,
+}
+
+/// `[[kmip]]`: a named server and the groups whose keys live there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KmipServer {
+    pub name: String,
+    pub groups: Vec<String>,
+}
