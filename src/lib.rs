@@ -7,4 +7,5 @@
 //!      -> probe (key -> observation) -> store -> assess (evidence, policy, as_of) -> report -> exit code
 //! ```
 
+pub mod ingest;
 pub mod model;
