@@ -1,0 +1,315 @@
+//! Snapshots on their way out, one at a time: nothing in this file may grow with their number.
+//! `sightings` takes them in, and says what a row means.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Statement, params};
+
+use super::error::StoreError;
+use super::lowered::Cells;
+use super::readings::projects;
+use crate::model::evidence::{KeyColumn, SnapshotShape, SnapshotStatus};
+use crate::model::{ProjectRef, Sighting, Snapshot, Timestamp};
+
+/// The projects that have a snapshot first shown at or before `as_of`.
+pub(super) fn projects_with_snapshots(
+    conn: &Connection,
+    as_of: Timestamp,
+) -> Result<Vec<ProjectRef>, StoreError> {
+    let mut select = conn.prepare_cached(
+        "SELECT id, base_url FROM project WHERE EXISTS (
+             SELECT 1 FROM cluster WHERE cluster.project = project.no AND EXISTS (
+                 SELECT 1 FROM snapshot WHERE snapshot.cluster = cluster.no AND first_at <= ?1))",
+    )?;
+    let mut rows = select.query(params![as_of.unix()])?;
+    let mut projects = Vec::new();
+    while let Some(row) = rows.next()? {
+        let cells = Cells {
+            table: "project",
+            row,
+        };
+        projects.push(ProjectRef {
+            id: cells.get(0)?,
+            base_url: cells.get(1)?,
+        });
+    }
+    Ok(projects)
+}
+
+/// Hands on every snapshot that a list showed at or before `as_of`, by project id, base URL,
+/// cluster and snapshot id.
+pub(super) fn for_each<E: From<StoreError>>(
+    conn: &Connection,
+    as_of: Timestamp,
+    each: &mut dyn FnMut(&Snapshot) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut reader = Reader {
+        conn,
+        as_of,
+        key_columns: key_columns(conn)?,
+        whole_lists: None,
+        last_column: None,
+        spare: None,
+    };
+    let mut select = conn
+        .prepare_cached(
+            "SELECT id, shape, status, status_text, created_at, expires_at, keep, frequency,
+             copied, key_column, first_at, last_at
+             FROM snapshot WHERE cluster = ?1 AND first_at <= ?2 ORDER BY id, ordinal",
+        )
+        .map_err(StoreError::from)?;
+    for cluster in clusters(conn)? {
+        reader.cluster(&cluster, &mut select, each)?;
+    }
+    Ok(())
+}
+
+struct Reader<'c> {
+    conn: &'c Connection,
+    as_of: Timestamp,
+    key_columns: HashMap<i64, KeyColumn>,
+    /// Read when the first row turns up that was shown after `as_of`.
+    whole_lists: Option<WholeLists>,
+    /// The key column of the row read last.
+    last_column: Option<i64>,
+    /// The sighting handed on last: its texts serve the next row, which mostly says the same.
+    spare: Option<Sighting>,
+}
+
+struct Cluster {
+    no: i64,
+    project_no: i64,
+    project: ProjectRef,
+    name: String,
+}
+
+impl Reader<'_> {
+    fn cluster<E: From<StoreError>>(
+        &mut self,
+        cluster: &Cluster,
+        select: &mut Statement<'_>,
+        each: &mut dyn FnMut(&Snapshot) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut snapshot = Snapshot {
+            project: cluster.project.clone(),
+            cluster: cluster.name.clone(),
+            id: String::new(),
+            sightings: Vec::new(),
+        };
+        let mut rows = select
+            .query(params![cluster.no, self.as_of.unix()])
+            .map_err(StoreError::from)?;
+        while let Some(row) = rows.next().map_err(StoreError::from)? {
+            let cells = Cells {
+                table: "snapshot",
+                row,
+            };
+            let id = cells.str(0)?;
+            if snapshot.id != id {
+                self.hand_on(&mut snapshot, each)?;
+                snapshot.id.clear();
+                snapshot.id.push_str(id);
+            }
+            snapshot.sightings.push(self.sighting(cluster, &cells)?);
+        }
+        self.hand_on(&mut snapshot, each)
+    }
+
+    fn hand_on<E>(
+        &mut self,
+        snapshot: &mut Snapshot,
+        each: &mut dyn FnMut(&Snapshot) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let several = match snapshot.sightings.len() {
+            0 => return Ok(()),
+            1 => false,
+            _ => true,
+        };
+        if several {
+            snapshot
+                .sightings
+                .sort_unstable_by(|one, other| in_order(one).cmp(&in_order(other)));
+        }
+        each(snapshot)?;
+        // Of several, which of them bears the last key column is no longer known.
+        self.spare = snapshot.sightings.pop().filter(|_| !several);
+        snapshot.sightings.clear();
+        Ok(())
+    }
+
+    fn sighting(&mut self, cluster: &Cluster, cells: &Cells<'_>) -> Result<Sighting, StoreError> {
+        let first_at = cells.time(10)?;
+        let last_at = cells.time(11)?;
+        let column = Some(cells.get(9)?);
+        let (spare_frequency, spare_keys) = match self.spare.take() {
+            Some(spare) => (spare.frequency, Some(spare.keys)),
+            None => (None, None),
+        };
+        let keys = match spare_keys.filter(|_| column == self.last_column) {
+            Some(same) => same,
+            None => column
+                .and_then(|column| self.key_columns.get(&column))
+                .ok_or_else(|| cells.corrupt("it refers to a missing key column"))?
+                .clone(),
+        };
+        self.last_column = column;
+        Ok(Sighting {
+            first_at,
+            last_at: self.last_seen_by_then(cluster, first_at, last_at)?,
+            shape: cells.word(1, &SnapshotShape::ALL, SnapshotShape::word)?,
+            status: status(cells)?,
+            created_at: cells.opt_time(4)?,
+            expires_at: cells.opt_time(5)?,
+            keep: cells.get(6)?,
+            frequency: cells.opt_text_into(7, spare_frequency)?,
+            copied: cells.get(8)?,
+            keys,
+        })
+    }
+
+    /// When a snapshot that was shown at `first_at` and (again) at `last_at` had last been shown
+    /// by `as_of`. It was there all the time, so every whole list in between showed it.
+    fn last_seen_by_then(
+        &mut self,
+        cluster: &Cluster,
+        first_at: Timestamp,
+        last_at: Timestamp,
+    ) -> Result<Timestamp, StoreError> {
+        if last_at <= self.as_of {
+            return Ok(last_at);
+        }
+        let lists = match &mut self.whole_lists {
+            Some(lists) => lists,
+            none => none.insert(whole_lists(self.conn, self.as_of)?),
+        };
+        let newest = lists.get(&cluster.project_no).and_then(|of_project| {
+            let own = of_project.get(&Some(cluster.name.clone()));
+            let of_all = of_project.get(&None);
+            own.max(of_all).copied()
+        });
+        Ok(newest.map_or(first_at, |newest| newest.max(first_at)))
+    }
+}
+
+/// The newest whole snapshot list of each cluster (`None`: of all of them) of each project.
+type WholeLists = HashMap<i64, HashMap<Option<String>, Timestamp>>;
+
+fn whole_lists(conn: &Connection, as_of: Timestamp) -> Result<WholeLists, StoreError> {
+    let mut select = conn.prepare_cached(
+        "SELECT project, cluster, max(at) FROM reading
+         WHERE outcome = 'whole' AND at <= ?1 AND project IS NOT NULL AND content IN (
+             SELECT no FROM content WHERE kind IN (
+                 'snapshots', 'sharded-snapshots', 'shared-snapshots', 'inventory'))
+         GROUP BY project, cluster",
+    )?;
+    let mut rows = select.query(params![as_of.unix()])?;
+    let mut lists = WholeLists::new();
+    while let Some(row) = rows.next()? {
+        let cells = Cells {
+            table: "reading",
+            row,
+        };
+        lists
+            .entry(cells.get(0)?)
+            .or_default()
+            .insert(cells.get(1)?, cells.time(2)?);
+    }
+    Ok(lists)
+}
+
+/// Everything that a sighting says, its times first: the order in which rows were added must not
+/// show.
+fn in_order(sighting: &Sighting) -> impl Ord + '_ {
+    let Sighting {
+        first_at,
+        last_at,
+        shape,
+        status,
+        created_at,
+        expires_at,
+        keep,
+        frequency,
+        copied,
+        keys,
+    } = sighting;
+    (
+        (first_at, last_at, shape, status, created_at, expires_at),
+        (keep, frequency, copied, keys),
+    )
+}
+
+fn status(cells: &Cells<'_>) -> Result<SnapshotStatus, StoreError> {
+    Ok(match cells.str(2)? {
+        "completed" => SnapshotStatus::Completed,
+        "queued" => SnapshotStatus::Queued,
+        "in-progress" => SnapshotStatus::InProgress,
+        "failed" => SnapshotStatus::Failed,
+        "unrecorded" => SnapshotStatus::Unrecorded,
+        "unrecognised" => SnapshotStatus::Unrecognised(cells.get(3)?),
+        unknown => return Err(cells.unknown_word(unknown)),
+    })
+}
+
+/// Every cluster that ever showed a snapshot, in the order in which snapshots are handed on.
+fn clusters(conn: &Connection) -> Result<Vec<Cluster>, StoreError> {
+    let projects = projects(conn)?;
+    let mut select = conn.prepare_cached("SELECT no, project, name FROM cluster")?;
+    let mut rows = select.query([])?;
+    let mut clusters = Vec::new();
+    while let Some(row) = rows.next()? {
+        let cells = Cells {
+            table: "cluster",
+            row,
+        };
+        let project_no = cells.get(1)?;
+        clusters.push(Cluster {
+            no: cells.get(0)?,
+            project_no,
+            project: projects
+                .get(&project_no)
+                .ok_or_else(|| cells.corrupt("it refers to a missing project"))?
+                .clone(),
+            name: cells.get(2)?,
+        });
+    }
+    clusters.sort_unstable_by(|one, other| {
+        (&one.project, &one.name).cmp(&(&other.project, &other.name))
+    });
+    Ok(clusters)
+}
+
+fn key_columns(conn: &Connection) -> Result<HashMap<i64, KeyColumn>, StoreError> {
+    let mut select = conn.prepare_cached("SELECT no, kind FROM key_column")?;
+    let mut rows = select.query([])?;
+    let mut columns = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let cells = Cells {
+            table: "key_column",
+            row,
+        };
+        let column = match cells.str(1)? {
+            "absent" => KeyColumn::Absent,
+            "not-encrypted" => KeyColumn::NotEncrypted,
+            "named" => KeyColumn::Named(Vec::new()),
+            unknown => return Err(cells.unknown_word(unknown)),
+        };
+        columns.insert(cells.get(0)?, column);
+    }
+    let mut select = conn.prepare_cached(
+        "SELECT key_column, text FROM key_column_spelling
+         JOIN spelling ON spelling.no = key_column_spelling.spelling
+         ORDER BY key_column, position",
+    )?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let cells = Cells {
+            table: "key_column_spelling",
+            row,
+        };
+        let Some(KeyColumn::Named(spellings)) = columns.get_mut(&cells.get(0)?) else {
+            return Err(cells.corrupt("it belongs to no column that names keys"));
+        };
+        spellings.push(cells.get(1)?);
+    }
+    Ok(columns)
+}
