@@ -9,4 +9,5 @@
 
 pub mod ingest;
 pub mod model;
+pub mod probe;
 pub mod store;
