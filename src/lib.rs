@@ -7,6 +7,7 @@
 //!      -> probe (key -> observation) -> store -> assess (evidence, policy, as_of) -> report -> exit code
 //! ```
 
+pub mod assess;
 pub mod ingest;
 pub mod model;
 pub mod probe;
