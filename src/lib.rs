@@ -11,4 +11,5 @@ pub mod assess;
 pub mod ingest;
 pub mod model;
 pub mod probe;
+pub mod report;
 pub mod store;

@@ -1,0 +1,461 @@
+//! The frozen shapes of the JSON documents, field by field in the order in which they are written.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::model::verdict::{
+    self, Deletability, DependantCounts, DependantKind, Restorability, SafeAfter, UnitVerdict,
+};
+use crate::model::{Timestamp, evidence};
+use crate::report;
+
+/// RFC 3339 in UTC, with `Z` and whole seconds.
+pub(super) struct Time(pub(super) Timestamp);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+pub(super) fn time(at: Option<Timestamp>) -> Option<Time> {
+    at.map(Time)
+}
+
+#[derive(Serialize)]
+pub(super) struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+impl Default for Tool {
+    fn default() -> Self {
+        Self {
+            name: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Root<'a> {
+    source: &'static str,
+    base_url: &'a str,
+    scope: &'a str,
+    covered_at: Option<Time>,
+}
+
+impl<'a> From<&'a verdict::RootVerdict> for Root<'a> {
+    fn from(root: &'a verdict::RootVerdict) -> Self {
+        Self {
+            source: root.source,
+            base_url: &root.base_url,
+            scope: &root.scope,
+            covered_at: time(root.covered_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Assumption<'a> {
+    kind: &'static str,
+    subject: &'a str,
+    stated: Option<Time>,
+    reason: &'a str,
+}
+
+impl<'a> From<&'a verdict::Assumption> for Assumption<'a> {
+    fn from(assumption: &'a verdict::Assumption) -> Self {
+        Self {
+            kind: assumption.kind,
+            subject: &assumption.subject,
+            stated: time(assumption.stated),
+            reason: &assumption.reason,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Summary {
+    snapshots: SnapshotCounts,
+    keys: KeyCounts,
+}
+
+#[derive(Serialize)]
+struct SnapshotCounts {
+    restorable: u64,
+    conditional: u64,
+    blocked: u64,
+    lost: u64,
+    unknown: u64,
+    unusable: u64,
+    expired: u64,
+}
+
+#[derive(Serialize)]
+struct KeyCounts {
+    safe: u64,
+    held: u64,
+    unknown: u64,
+    gone: u64,
+}
+
+impl From<&verdict::Summary> for Summary {
+    fn from(summary: &verdict::Summary) -> Self {
+        Self {
+            snapshots: SnapshotCounts {
+                restorable: summary.snapshots(Restorability::Restorable),
+                conditional: summary.snapshots(Restorability::Conditional),
+                blocked: summary.snapshots(Restorability::Blocked),
+                lost: summary.snapshots(Restorability::Lost),
+                unknown: summary.snapshots(Restorability::Unknown),
+                unusable: summary.snapshots(Restorability::Unusable),
+                expired: summary.snapshots(Restorability::Expired),
+            },
+            keys: KeyCounts {
+                safe: summary.keys(Deletability::Safe),
+                held: summary.keys(Deletability::Held),
+                unknown: summary.keys(Deletability::Unknown),
+                gone: summary.keys(Deletability::Gone),
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Finding<'a> {
+    code: &'static str,
+    class: &'static str,
+    level: &'static str,
+    subject: &'a str,
+    message: &'a str,
+}
+
+impl<'a> From<&'a verdict::Finding> for Finding<'a> {
+    fn from(finding: &'a verdict::Finding) -> Self {
+        Self {
+            code: finding.code.word(),
+            class: finding.code.class().word(),
+            level: finding.level.word(),
+            subject: &finding.subject,
+            message: &finding.message,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Project<'a> {
+    project: &'a str,
+    name: Option<&'a str>,
+    complete: bool,
+    covered_at: Option<Time>,
+    gaps: &'a [String],
+}
+
+impl<'a> From<&'a verdict::ProjectVerdict> for Project<'a> {
+    fn from(row: &'a verdict::ProjectVerdict) -> Self {
+        Self {
+            project: &row.project.id,
+            name: row.name.as_deref(),
+            complete: row.complete,
+            covered_at: time(row.covered_at),
+            gaps: &row.gaps,
+        }
+    }
+}
+
+/// A key and the newest counted answer about it.
+#[derive(Serialize)]
+pub(super) struct Key<'a> {
+    provider: Option<&'static str>,
+    id: &'a str,
+    unit: &'a str,
+    condition: Option<&'static str>,
+    reason: Option<String>,
+    deadline: Option<Time>,
+    observed_at: Option<Time>,
+}
+
+impl<'a> From<&'a verdict::CheckedKey> for Key<'a> {
+    fn from(key: &'a verdict::CheckedKey) -> Self {
+        let state = State::from(&key.state);
+        Self {
+            provider: key.provider.map(|provider| provider.word()),
+            id: &key.id,
+            unit: &key.unit,
+            condition: state.condition,
+            reason: state.reason,
+            deadline: state.deadline,
+            observed_at: state.observed_at,
+        }
+    }
+}
+
+/// The four fields that say what a provider answered.
+struct State {
+    condition: Option<&'static str>,
+    reason: Option<String>,
+    deadline: Option<Time>,
+    observed_at: Option<Time>,
+}
+
+impl From<&verdict::KeyState> for State {
+    fn from(state: &verdict::KeyState) -> Self {
+        let condition = state.condition.as_ref();
+        Self {
+            condition: condition.map(evidence::Condition::word),
+            reason: condition.and_then(evidence::Condition::reason),
+            deadline: time(condition.and_then(evidence::Condition::date)),
+            observed_at: time(state.observed_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct KeyRow<'a> {
+    provider: Option<&'static str>,
+    id: String,
+    unit: Option<String>,
+    resolved: bool,
+    condition: Option<&'static str>,
+    reason: Option<String>,
+    deadline: Option<Time>,
+    observed_at: Option<Time>,
+    verdict: &'static str,
+    safe_after: Option<Time>,
+    safe_after_kind: &'static str,
+    dependant_counts: Counts,
+    doubts: Vec<Doubt<'a>>,
+}
+
+impl<'a> From<&'a verdict::KeyRow> for KeyRow<'a> {
+    fn from(row: &'a verdict::KeyRow) -> Self {
+        match row {
+            verdict::KeyRow::Resolved(row) => {
+                let verdict::ResolvedKey {
+                    key,
+                    state,
+                    verdict,
+                } = &**row;
+                let state = State::from(state);
+                Self {
+                    provider: Some(key.provider().word()),
+                    id: key.to_string(),
+                    unit: Some(key.unit().to_string()),
+                    resolved: true,
+                    condition: state.condition,
+                    reason: state.reason,
+                    deadline: state.deadline,
+                    observed_at: state.observed_at,
+                    verdict: verdict.verdict.word(),
+                    safe_after: time(verdict.safe_after.date()),
+                    safe_after_kind: verdict.safe_after.word(),
+                    dependant_counts: counts(&verdict.counts),
+                    doubts: verdict.doubts.iter().map(Doubt::from).collect(),
+                }
+            }
+            verdict::KeyRow::Unresolved {
+                provider,
+                spelling,
+                doubts,
+            } => Self {
+                provider: provider.map(|provider| provider.word()),
+                id: spelling.clone(),
+                unit: None,
+                resolved: false,
+                condition: None,
+                reason: None,
+                deadline: None,
+                observed_at: None,
+                verdict: Deletability::Unknown.word(),
+                safe_after: None,
+                safe_after_kind: SafeAfter::None.word(),
+                dependant_counts: counts(&DependantCounts::default()),
+                doubts: doubts.iter().map(Doubt::from).collect(),
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Doubt<'a> {
+    kind: &'static str,
+    project: Option<&'a str>,
+    detail: &'a str,
+}
+
+impl<'a> From<&'a verdict::Doubt> for Doubt<'a> {
+    fn from(doubt: &'a verdict::Doubt) -> Self {
+        Self {
+            kind: doubt.kind.word(),
+            project: doubt.project.as_deref(),
+            detail: &doubt.detail,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Dependant<'a> {
+    kind: &'static str,
+    #[serde(rename = "match")]
+    matching: &'static str,
+    project: Option<&'a str>,
+    cluster: Option<&'a str>,
+    id: Option<&'a str>,
+    /// Null: indefinite.
+    until: Option<Time>,
+}
+
+impl<'a> From<&'a verdict::Dependant> for Dependant<'a> {
+    fn from(dependant: &'a verdict::Dependant) -> Self {
+        Self {
+            kind: dependant.kind.word(),
+            matching: report::words::matching(dependant.certain),
+            project: dependant.project.as_deref(),
+            cluster: dependant.cluster.as_deref(),
+            id: dependant.id.as_deref(),
+            until: time(dependant.until.date()),
+        }
+    }
+}
+
+/// All eight kinds, also those without any.
+pub(super) struct Counts(DependantCounts);
+
+pub(super) fn counts(counts: &DependantCounts) -> Counts {
+    Counts(*counts)
+}
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(DependantKind::ALL.len()))?;
+        for kind in DependantKind::ALL {
+            map.serialize_entry(kind.word(), &self.0.of(kind))?;
+        }
+        map.end()
+    }
+}
+
+/// What `check` writes member by member.
+pub(super) struct Check<'a> {
+    pub(super) historical: bool,
+    pub(super) covered_at: Option<Time>,
+    pub(super) intent: &'static str,
+    pub(super) exit_code: u8,
+    pub(super) key: Key<'a>,
+    pub(super) verdict: &'static str,
+    pub(super) to: Option<Key<'a>>,
+    pub(super) keep_until: SafeAfter,
+    pub(super) details: &'a [String],
+    pub(super) unit: &'a UnitVerdict,
+}
+
+#[derive(Serialize)]
+pub(super) struct Snapshot<'a> {
+    project: &'a str,
+    cluster: &'a str,
+    id: &'a str,
+    verdict: &'static str,
+    keys: &'a [String],
+    reasons: &'a [String],
+    actions: &'a [&'static str],
+    deadline: Option<Time>,
+    expires_at: Option<Time>,
+}
+
+impl<'a> From<&'a verdict::SnapshotVerdict> for Snapshot<'a> {
+    fn from(row: &'a verdict::SnapshotVerdict) -> Self {
+        Self {
+            project: &row.project.id,
+            cluster: &row.cluster,
+            id: &row.id,
+            verdict: row.verdict.word(),
+            keys: &row.keys,
+            reasons: &row.reasons,
+            actions: &row.actions,
+            deadline: time(row.deadline),
+            expires_at: time(row.expires_at),
+        }
+    }
+}
+
+/// A row of `snapshots`: that of an audit, and when it was taken.
+#[derive(Serialize)]
+pub(super) struct ListedSnapshot<'a> {
+    #[serde(flatten)]
+    pub(super) judged: Snapshot<'a>,
+    pub(super) created_at: Option<Time>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Observation<'a> {
+    provider: &'static str,
+    id: String,
+    condition: &'static str,
+    reason: Option<String>,
+    deadline: Option<Time>,
+    observed_at: Time,
+    native: Option<&'a str>,
+    endpoint: &'a str,
+    identity: Option<&'a str>,
+}
+
+impl<'a> From<&'a evidence::Observation> for Observation<'a> {
+    fn from(observation: &'a evidence::Observation) -> Self {
+        Self {
+            provider: observation.key.provider().word(),
+            id: observation.key.to_string(),
+            condition: observation.condition.word(),
+            reason: observation.condition.reason(),
+            deadline: time(observation.condition.date()),
+            observed_at: Time(observation.at),
+            native: observation.native.as_deref(),
+            endpoint: &observation.endpoint,
+            identity: observation.identity.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Reject<'a> {
+    file: &'a str,
+    record: Option<&'a str>,
+    reason: &'a str,
+}
+
+impl<'a> From<&'a report::Reject> for Reject<'a> {
+    fn from(reject: &'a report::Reject) -> Self {
+        Self {
+            file: &reject.file,
+            record: reject.record.as_deref(),
+            reason: &reject.reason,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Download<'a> {
+    id: &'a str,
+    project: Option<&'a str>,
+    cluster: Option<&'a str>,
+    snapshot: Option<&'a str>,
+    keys: &'a [String],
+    finished_at: Option<Time>,
+    forgotten_at: Option<Time>,
+    reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a report::DownloadRow> for Download<'a> {
+    fn from(row: &'a report::DownloadRow) -> Self {
+        Self {
+            id: &row.id,
+            project: row.project.as_deref(),
+            cluster: row.cluster.as_deref(),
+            snapshot: row.snapshot.as_deref(),
+            keys: &row.keys,
+            finished_at: time(row.finished_at),
+            forgotten_at: time(row.forgotten_at),
+            reason: row.reason.as_deref(),
+        }
+    }
+}

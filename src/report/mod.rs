@@ -1,0 +1,310 @@
+//! Conclusions -> bytes, in the format asked for. Decides nothing: verdicts come from `assess`, and
+//! the exit code is given by the caller, who settled it before anything is printed.
+
+mod csv;
+mod json;
+mod table;
+pub mod text;
+mod words;
+
+use std::io::{self, Write};
+
+use crate::model::Timestamp;
+use crate::model::evidence::Observation;
+use crate::model::verdict::{
+    Assessment, Assumption, KeyCheck, KeyRow, ProjectVerdict, RootVerdict, RotationCheck,
+    SnapshotVerdict,
+};
+
+pub use json::JSON_VERSION;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+/// How a table may look. JSON and CSV never depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Columns of the terminal. `None`: not a terminal, so nothing is wrapped or shortened.
+    pub width: Option<u16>,
+    pub color: bool,
+}
+
+/// What every answer about an estate carries besides its rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    pub as_of: Timestamp,
+    pub historical: bool,
+    pub roots: &'a [RootVerdict],
+    pub assumptions: &'a [Assumption],
+}
+
+impl<'a> From<&'a Assessment> for Frame<'a> {
+    fn from(assessment: &'a Assessment) -> Self {
+        Self {
+            as_of: assessment.as_of,
+            historical: assessment.historical,
+            roots: &assessment.roots,
+            assumptions: &assessment.assumptions,
+        }
+    }
+}
+
+/// How much an audit prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditView {
+    /// No list of snapshots.
+    pub summary: bool,
+    /// Every row of the tables, which are then held in memory until the end.
+    pub all: bool,
+}
+
+/// What one `ingest` did.
+#[derive(Clone, Copy, Debug)]
+pub struct IngestReport<'a> {
+    pub as_of: Timestamp,
+    pub exit_code: u8,
+    /// All of it was in the store already.
+    pub unchanged: bool,
+    pub files: u64,
+    /// Rows of snapshot lists, readings and key answers that were read.
+    pub snapshots: u64,
+    pub readings: u64,
+    pub observations: u64,
+    /// Answers of known shapes that snapkey does not need.
+    pub not_needed: u64,
+    pub rejects: &'a [Reject],
+    /// What is missing for completeness, sentences.
+    pub gaps: &'a [String],
+}
+
+/// A record that could not be read; the rest was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    pub file: String,
+    /// Where in the file: `results[17]`, `line 4`.
+    pub record: Option<String>,
+    pub reason: String,
+}
+
+/// What one `probe` learned.
+#[derive(Clone, Copy, Debug)]
+pub struct ProbeReport<'a> {
+    pub as_of: Timestamp,
+    pub exit_code: u8,
+    /// By key.
+    pub observations: &'a [Observation],
+    /// Ids that cannot be asked about: they are not complete.
+    pub unresolved: &'a [String],
+    /// Keys whose answer is young enough.
+    pub still_fresh: u64,
+    /// Keys that were to be asked about and were not: stopped, out of time, no such provider yet.
+    pub not_asked: &'a [String],
+}
+
+/// A row of `download list`, or what `download forget` forgot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DownloadRow {
+    /// What `download forget` takes.
+    pub id: String,
+    pub project: Option<String>,
+    pub cluster: Option<String>,
+    pub snapshot: Option<String>,
+    /// As spelled.
+    pub keys: Vec<String>,
+    pub finished_at: Option<Timestamp>,
+    pub forgotten_at: Option<Timestamp>,
+    pub reason: Option<String>,
+}
+
+/// Takes the snapshot rows of a report one by one, in contract order, and ends it.
+pub struct SnapshotRows<'a> {
+    rows: Rows<'a>,
+    /// A summary takes rows and drops them: they were counted before.
+    listed: bool,
+}
+
+enum Rows<'a> {
+    Audit(table::Audit<'a>),
+    Table(table::Snapshots<'a>),
+    Json(json::Snapshots<'a>),
+    Csv(Box<csv::Table<'a>>),
+}
+
+impl SnapshotRows<'_> {
+    pub fn row(&mut self, row: &SnapshotVerdict) -> io::Result<()> {
+        if !self.listed {
+            return Ok(());
+        }
+        match &mut self.rows {
+            Rows::Audit(table) => {
+                table.row(row);
+                Ok(())
+            }
+            Rows::Table(table) => table.row(row),
+            Rows::Json(document) => document.row(row),
+            Rows::Csv(table) => table.snapshot(row),
+        }
+    }
+
+    /// Ends the report. Without this call it is cut short.
+    pub fn finish(self) -> io::Result<()> {
+        match self.rows {
+            Rows::Audit(table) => table.finish(),
+            Rows::Table(table) => table.finish(),
+            Rows::Json(document) => document.finish(),
+            Rows::Csv(table) => table.finish(),
+        }
+    }
+}
+
+/// Begins `audit`: all but the snapshots.
+pub fn audit<'a>(
+    format: Format,
+    assessment: &'a Assessment,
+    exit_code: u8,
+    view: AuditView,
+    layout: Layout,
+    out: &'a mut dyn Write,
+) -> io::Result<SnapshotRows<'a>> {
+    let rows = match format {
+        Format::Table => Rows::Audit(table::audit(assessment, exit_code, view, layout, out)?),
+        Format::Json => Rows::Json(json::audit(assessment, exit_code, view, out)?),
+        Format::Csv => Rows::Csv(Box::new(csv::snapshots(out)?)),
+    };
+    Ok(SnapshotRows {
+        rows,
+        listed: !view.summary,
+    })
+}
+
+/// Begins `snapshots`.
+pub fn snapshots<'a>(
+    format: Format,
+    frame: Frame<'a>,
+    layout: Layout,
+    out: &'a mut dyn Write,
+) -> io::Result<SnapshotRows<'a>> {
+    let rows = match format {
+        Format::Table => Rows::Table(table::snapshots(frame, layout, out)),
+        Format::Json => Rows::Json(json::snapshots(frame, out)?),
+        Format::Csv => Rows::Csv(Box::new(csv::snapshots(out)?)),
+    };
+    Ok(SnapshotRows { rows, listed: true })
+}
+
+/// The whole of `keys`.
+pub fn keys<'r>(
+    format: Format,
+    frame: Frame<'_>,
+    rows: impl IntoIterator<Item = &'r KeyRow>,
+    layout: Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => table::keys(frame, rows, layout, out),
+        Format::Json => json::keys(frame, rows, out),
+        Format::Csv => csv::keys(rows, out),
+    }
+}
+
+/// The whole of `projects`.
+pub fn projects<'r>(
+    format: Format,
+    frame: Frame<'_>,
+    rows: impl IntoIterator<Item = &'r ProjectVerdict>,
+    layout: Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => table::projects(frame, rows, layout, out),
+        Format::Json => json::projects(frame, rows, out),
+        Format::Csv => csv::projects(rows, out),
+    }
+}
+
+/// The whole of `check --for delete|disable`.
+pub fn check(
+    format: Format,
+    check: &KeyCheck,
+    exit_code: u8,
+    layout: Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => table::check(check, layout, out),
+        Format::Json => json::check(check, exit_code, out),
+        Format::Csv => csv::check(check, out),
+    }
+}
+
+/// The whole of `check --for rotate`.
+pub fn rotation(
+    format: Format,
+    check: &RotationCheck,
+    exit_code: u8,
+    layout: Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => table::rotation(check, layout, out),
+        Format::Json => json::rotation(check, exit_code, out),
+        Format::Csv => csv::rotation(check, out),
+    }
+}
+
+/// The whole of `download list` and `download forget`.
+pub fn downloads(
+    format: Format,
+    as_of: Timestamp,
+    rows: &[DownloadRow],
+    layout: Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => table::downloads(rows, layout, out),
+        Format::Json => json::downloads(as_of, rows, out),
+        Format::Csv => csv::downloads(rows, out),
+    }
+}
+
+/// The whole of `probe`, which has no CSV.
+pub fn probe(
+    format: Format,
+    report: &ProbeReport<'_>,
+    layout: Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => table::probe(report, layout, out),
+        Format::Json => json::probe(report, out),
+        Format::Csv => Err(no_such_format()),
+    }
+}
+
+/// The whole of `ingest`, which has no CSV.
+pub fn ingest(
+    format: Format,
+    report: &IngestReport<'_>,
+    layout: Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => table::ingest(report, layout, out),
+        Format::Json => json::ingest(report, out),
+        Format::Csv => Err(no_such_format()),
+    }
+}
+
+/// The command line refuses the pair before anything is done.
+fn no_such_format() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "the command has no CSV format")
+}
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
