@@ -8,6 +8,9 @@
 //! ```
 
 pub mod assess;
+pub mod cli;
+pub mod config;
+pub mod error;
 pub mod ingest;
 pub mod model;
 pub mod probe;
