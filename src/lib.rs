@@ -7,12 +7,14 @@
 //!      -> probe (key -> observation) -> store -> assess (evidence, policy, as_of) -> report -> exit code
 //! ```
 
+pub mod model;
+
 pub mod assess;
 pub mod cli;
 pub mod config;
 pub mod error;
 pub mod ingest;
-pub mod model;
 pub mod probe;
 pub mod report;
+pub mod run;
 pub mod store;

@@ -1,0 +1,326 @@
+//! Evidence out of the store, through the rules, into a report: everything that only reads.
+
+use std::io::{self, Write};
+
+use super::{Error, ErrorKind, output};
+use crate::assess::{self, Facts, Found, Purpose, RotationInput, gate};
+use crate::cli;
+use crate::model::verdict::{Intent, KeyCheck, KeyRow, RotationCheck};
+use crate::model::{Policy, Snapshot, Timestamp, Unit};
+use crate::report::{self, AuditView, DownloadRow, Format, Frame, Layout};
+use crate::store::{Store, View};
+
+/// Takes one snapshot row.
+type Take<'t> = &'t mut dyn FnMut(&Snapshot);
+
+/// Streams the rows of a view into a fold that cannot fail itself.
+pub(super) fn rows<'v>(
+    view: &'v View<'_>,
+    as_of: Timestamp,
+) -> impl Fn(Take<'_>) -> Result<(), Error> + 'v {
+    move |take| {
+        view.for_each_snapshot(as_of, &mut |row| {
+            take(row);
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn audit(
+    store: &Store,
+    policy: &Policy,
+    as_of: Timestamp,
+    what: AuditView,
+    format: Format,
+    layout: Layout,
+    out: &mut dyn Write,
+) -> Result<u8, Error> {
+    store.view(|view| {
+        let evidence = view.evidence(as_of)?;
+        let facts = Facts::new(&evidence, policy, as_of);
+        let decided = facts.decide(&Purpose::Audit, rows(view, as_of))?;
+        let assessment = decided.assessment();
+        let code = gate::of_audit(&assessment);
+        let printed = (|| -> Result<(), Stop> {
+            let mut list = report::audit(format, &assessment, code, what, layout, out)?;
+            if !what.summary || format == Format::Table {
+                view.for_each_snapshot(as_of, &mut |row| -> Result<(), Stop> {
+                    if let Some(verdict) = decided.snapshot(row) {
+                        list.row(&verdict)?;
+                    }
+                    Ok(())
+                })?;
+            }
+            Ok(list.finish()?)
+        })();
+        stopped(printed, code)
+    })
+}
+
+/// A stream of rows ends early because the store fails or the reader of the output has gone.
+enum Stop {
+    Store(Error),
+    Output(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<crate::store::StoreError> for Stop {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Store(Error::from(error))
+    }
+}
+
+fn stopped(printed: Result<(), Stop>, code: u8) -> Result<u8, Error> {
+    match printed {
+        Ok(()) => Ok(code),
+        Err(Stop::Output(error)) => output(Err(error), code),
+        Err(Stop::Store(error)) => Err(error),
+    }
+}
+
+pub(super) fn check(
+    store: &Store,
+    policy: &Policy,
+    as_of: Timestamp,
+    args: &cli::Check,
+) -> Result<KeyCheck, Error> {
+    let purpose = Purpose::Check {
+        keys: vec![args.key.clone()],
+        intent: args.intent,
+        limit: usize::try_from(args.limit).unwrap_or(usize::MAX),
+    };
+    store.view(|view| {
+        let evidence = view.evidence(as_of)?;
+        let facts = Facts::new(&evidence, policy, as_of);
+        let decided = facts.decide(&purpose, rows(view, as_of))?;
+        match decided.argument(0) {
+            Some(Found::One { unit, key }) => Ok(decided.check(args.intent, &unit, key.as_ref())),
+            Some(Found::Unresolved(spelling)) => {
+                Ok(decided.check_unresolved(args.intent, &spelling))
+            }
+            Some(Found::Several(keys)) => Err(ambiguous(&args.key, &keys)),
+            Some(Found::Alias(_)) | None => Err(alias(&args.key)),
+        }
+    })
+}
+
+pub(super) fn rotation(
+    store: &Store,
+    policy: &Policy,
+    as_of: Timestamp,
+    args: &cli::Check,
+) -> Result<RotationCheck, Error> {
+    let purpose = Purpose::Check {
+        keys: std::iter::once(&args.key)
+            .chain(&args.to)
+            .cloned()
+            .collect(),
+        intent: Intent::Rotate,
+        limit: usize::try_from(args.limit).unwrap_or(usize::MAX),
+    };
+    store.view(|view| {
+        let evidence = view.evidence(as_of)?;
+        let facts = Facts::new(&evidence, policy, as_of);
+        let decided = facts.decide(&purpose, rows(view, as_of))?;
+        let (old, old_key) = match decided.argument(0) {
+            Some(Found::One { unit, key }) => (unit, key),
+            Some(Found::Several(keys)) => return Err(ambiguous(&args.key, &keys)),
+            Some(Found::Alias(_)) => return Err(alias(&args.key)),
+            Some(Found::Unresolved(_)) | None => {
+                return Ok(decided.rotation_unresolved(&args.key, args.to.as_deref()));
+            }
+        };
+        let new = match (&args.to, decided.argument(1)) {
+            (None, _) => None,
+            (Some(to), Some(Found::Several(keys))) => return Err(ambiguous(to, &keys)),
+            (Some(to), Some(Found::Alias(_))) => return Err(alias(to)),
+            (Some(_), found) => found,
+        };
+        let input = RotationInput {
+            old,
+            old_key,
+            new,
+            new_text: args.to.clone(),
+        };
+        Ok(decided.rotation(&input))
+    })
+}
+
+fn ambiguous(text: &str, keys: &[String]) -> Error {
+    let error = Error::new(
+        ErrorKind::Usage,
+        format!("`{text}` may be any of {} keys", keys.len()),
+    );
+    let error = keys
+        .iter()
+        .take(20)
+        .fold(error, |error, key| error.cause(key.clone()));
+    error.hint("name one of them in full")
+}
+
+pub(super) fn alias(text: &str) -> Error {
+    let error = Error::new(
+        ErrorKind::Usage,
+        format!("`{text}` is an alias, which may point to another key tomorrow"),
+    );
+    error.hint("name the key itself: `aws kms describe-key --key-id ALIAS` prints its ARN")
+}
+
+pub(super) fn snapshots(
+    store: &Store,
+    policy: &Policy,
+    as_of: Timestamp,
+    args: &cli::Snapshots,
+    format: Format,
+    layout: Layout,
+    out: &mut dyn Write,
+) -> Result<u8, Error> {
+    let purpose = match &args.key {
+        None => Purpose::Audit,
+        Some(key) => Purpose::Check {
+            keys: vec![key.clone()],
+            intent: Intent::Rotate,
+            limit: 0,
+        },
+    };
+    store.view(|view| {
+        let evidence = view.evidence(as_of)?;
+        let facts = Facts::new(&evidence, policy, as_of);
+        let decided = facts.decide(&purpose, rows(view, as_of))?;
+        let assessment = decided.assessment();
+        let printed = (|| -> Result<(), Stop> {
+            let mut list = report::snapshots(format, Frame::from(&assessment), layout, out)?;
+            view.for_each_snapshot(as_of, &mut |row| -> Result<(), Stop> {
+                let wanted = among(&args.project, &row.project.id)
+                    && among(&args.cluster, &row.cluster)
+                    && (args.key.is_none() || decided.is_under(row, 0));
+                if wanted && let Some(verdict) = decided.snapshot(row) {
+                    let in_time = args.expires_before.is_none_or(|before| {
+                        verdict.expires_at.is_some_and(|expires| expires < before)
+                    });
+                    let judged = args.verdict.is_empty() || args.verdict.contains(&verdict.verdict);
+                    if in_time && judged {
+                        list.row(&verdict)?;
+                    }
+                }
+                Ok(())
+            })?;
+            Ok(list.finish()?)
+        })();
+        stopped(printed, gate::PASSED)
+    })
+}
+
+pub(super) fn keys(
+    store: &Store,
+    policy: &Policy,
+    as_of: Timestamp,
+    args: &cli::Keys,
+    format: Format,
+    layout: Layout,
+    out: &mut dyn Write,
+) -> Result<u8, Error> {
+    let purpose = match &args.key {
+        None => Purpose::Audit,
+        Some(key) => Purpose::Check {
+            keys: vec![key.clone()],
+            intent: Intent::Rotate,
+            limit: 0,
+        },
+    };
+    store.view(|view| {
+        let evidence = view.evidence(as_of)?;
+        let facts = Facts::new(&evidence, policy, as_of);
+        let decided = facts.decide(&purpose, rows(view, as_of))?;
+        let assessment = decided.assessment();
+        let placed = !args.project.is_empty() || !args.cluster.is_empty();
+        let named = decided.keys_named_in(&args.project, &args.cluster);
+        let wanted: Option<Unit> = match decided.argument(0) {
+            Some(Found::One { unit, key: _ }) => Some(unit),
+            Some(Found::Several(_) | Found::Unresolved(_) | Found::Alias(_)) | None => None,
+        };
+        let chosen: Vec<&KeyRow> = assessment
+            .keys
+            .iter()
+            .filter(|row| {
+                let (text, verdict, is_asked) = match row {
+                    KeyRow::Resolved(row) => (
+                        row.key.to_string(),
+                        row.verdict.verdict,
+                        wanted.as_ref().is_some_and(|unit| unit.contains(&row.key)),
+                    ),
+                    KeyRow::Unresolved { spelling, .. } => (
+                        spelling.clone(),
+                        crate::model::verdict::Deletability::Unknown,
+                        args.key.as_deref() == Some(spelling),
+                    ),
+                };
+                (args.key.is_none() || is_asked)
+                    && (!placed || named.contains(&text))
+                    && (args.verdict.is_empty() || args.verdict.contains(&verdict))
+            })
+            .collect();
+        let printed = report::keys(format, Frame::from(&assessment), chosen, layout, out);
+        output(printed, gate::PASSED)
+    })
+}
+
+pub(super) fn projects(
+    store: &Store,
+    policy: &Policy,
+    as_of: Timestamp,
+    args: &cli::Projects,
+    format: Format,
+    layout: Layout,
+    out: &mut dyn Write,
+) -> Result<u8, Error> {
+    store.view(|view| {
+        let evidence = view.evidence(as_of)?;
+        let facts = Facts::new(&evidence, policy, as_of);
+        let decided = facts.decide(&Purpose::Audit, rows(view, as_of))?;
+        let assessment = decided.assessment();
+        let chosen = assessment.projects.iter().filter(|row| {
+            among(&args.project, &row.project.id)
+                && match args.verdict {
+                    None => true,
+                    Some(cli::Completeness::Complete) => row.complete,
+                    Some(cli::Completeness::Incomplete) => !row.complete,
+                }
+        });
+        let printed = report::projects(format, Frame::from(&assessment), chosen, layout, out);
+        output(printed, gate::PASSED)
+    })
+}
+
+pub(super) fn downloads(store: &Store, as_of: Timestamp) -> Result<Vec<DownloadRow>, Error> {
+    let found: Vec<assess::Download> = store.view(|view| {
+        let evidence = view.evidence(as_of)?;
+        assess::downloads(&evidence, rows(view, as_of))
+    })?;
+    Ok(found
+        .into_iter()
+        .map(|download| {
+            let (forgotten_at, reason) = download.forgotten.unzip();
+            DownloadRow {
+                id: download.id,
+                project: Some(download.project.id),
+                cluster: download.cluster,
+                snapshot: download.snapshot,
+                keys: download.keys,
+                finished_at: download.finished_at,
+                forgotten_at,
+                reason,
+            }
+        })
+        .collect())
+}
+
+/// An empty filter lets all pass.
+fn among(wanted: &[String], value: &str) -> bool {
+    wanted.is_empty() || wanted.iter().any(|one| one == value)
+}
