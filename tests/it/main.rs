@@ -1,1 +1,32 @@
 //! One binary for all integration tests; each module says what belongs in it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
+mod emulator;
+mod support;
+
+mod cli;
+mod conformance_aws;
+mod crash;
+mod damage;
+mod demo;
+mod disk;
+mod docs;
+mod hostile_bundles;
+mod hostile_input;
+mod idempotent;
+mod layering;
+mod lies;
+mod probe_bounds;
+mod probe_cli;
+mod probe_faults;
+#[cfg(feature = "real-servers")]
+mod real_aws;
+#[cfg(feature = "real-servers")]
+mod real_three_keys;
+mod scenarios;
+mod secrets;
+mod three_keys;

@@ -1,0 +1,8 @@
+//! What several test modules share.
+
+pub(crate) mod aws;
+pub(crate) mod cmd;
+pub(crate) mod evidence;
+#[cfg(feature = "real-servers")]
+pub(crate) mod proxy;
+pub(crate) mod stored;

@@ -1,0 +1,68 @@
+//! `fixtures/check`: one bundle, three keys, three answers; and whatever single request is taken
+//! out of the bundle, no key is safe.
+
+use serde_json::Value;
+
+use crate::support::cmd::{Place, copy, fixture};
+
+const AS_OF: &str = "2026-11-01T03:00:00Z";
+const HELD: &str = "arn:aws:kms:us-east-1:111122223333:key/4a9d2c61-0f38-4b7e-9c15-d27e80b6f341";
+const SAFE: &str = "arn:aws:kms:us-east-1:111122223333:key/7c1e5f08-6b2a-4d93-8e47-15a09c3bd862";
+const UNKNOWN: &str = "arn:aws:kms:us-east-1:111122223333:key/b05f7e93-2d14-4c68-a3b9-680d4f21ce57";
+
+fn check(place: &Place, key: &str) -> (i32, Value) {
+    place.json(&["--offline", "--as-of", AS_OF, "check", key])
+}
+
+#[test]
+fn three_keys_three_answers() {
+    let place = Place::new();
+    let ran = place.run(&["ingest", fixture("check").to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    for (key, verdict, code) in [
+        (HELD, "held", 1),
+        (SAFE, "safe", 0),
+        (UNKNOWN, "unknown", 3),
+    ] {
+        let (exit, document) = check(&place, key);
+        assert_eq!(document["verdict"], verdict, "{document:#}");
+        assert_eq!(
+            (exit, document["exit_code"].as_i64()),
+            (code, Some(i64::from(code))),
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn without_any_one_request_no_key_is_safe() {
+    let whole = std::fs::read_to_string(fixture("check/bundle/manifest.json")).unwrap();
+    let whole: Value = serde_json::from_str(&whole).unwrap();
+    let n = whole["requests"].as_array().unwrap().len();
+    assert!(n >= 10, "only {n} requests");
+    for left_out in 0..n {
+        let place = Place::new();
+        let folder = place.path().join("evidence");
+        copy(&fixture("check"), &folder);
+        let mut manifest = whole.clone();
+        let requests = manifest["requests"].as_array_mut().unwrap();
+        let request = requests.remove(left_out);
+        std::fs::write(folder.join("bundle/manifest.json"), manifest.to_string()).unwrap();
+        let ran = place.run(&["ingest", folder.to_str().unwrap()]);
+        assert!(
+            ran.code == 0 || ran.code == 3,
+            "{}: {}",
+            request["path"],
+            ran.stderr
+        );
+        for key in [HELD, SAFE, UNKNOWN] {
+            let (code, document) = check(&place, key);
+            assert_ne!(
+                document["verdict"], "safe",
+                "without {}: {key}",
+                request["path"]
+            );
+            assert_ne!(code, 0, "without {}: {key}", request["path"]);
+        }
+    }
+}
