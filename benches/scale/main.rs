@@ -1,1 +1,250 @@
-fn main() {}
+//! How long snapkey takes for an estate of any size, as ratios to what the same machine needs for
+//! the bare work in the same run. See `docs/performance.md`.
+//!
+//! ```text
+//! cargo bench --bench scale [-- --snapshots 1000000]
+//! ```
+
+#![expect(
+    clippy::disallowed_macros,
+    clippy::print_stdout,
+    reason = "a program of its own, whose output is a table on stdout"
+)]
+
+mod baseline;
+mod generate;
+mod measure;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use generate::{AS_OF, Written};
+use measure::{Run, median, run};
+
+const SNAPKEY: &str = env!("CARGO_BIN_EXE_snapkey");
+const MEMORY_LIMIT: u64 = 64 * 1024;
+/// `audit` and `check` find fault with the estate on purpose: any answer will do.
+const ANSWERS: [i32; 3] = [0, 1, 3];
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        // The yardsticks, run by this program itself.
+        ["baseline-ingest", bundle, pages, store] => {
+            baseline::ingest(bundle.as_ref(), pages.as_ref(), store.as_ref())
+        }
+        ["baseline-select", store] => baseline::select(store.as_ref()),
+        ["generate", folder, snapshots] => {
+            generate::write(folder.as_ref(), snapshots.parse()?, 1).map(drop)
+        }
+        options => measure_all(snapshots(options)?),
+    }
+}
+
+fn snapshots(options: &[&str]) -> Result<u64> {
+    let mut snapshots = 100_000;
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        match *option {
+            // Cargo adds it.
+            "--bench" => {}
+            "--snapshots" => {
+                let number = options.next().context("--snapshots takes a number")?;
+                snapshots = number.parse().with_context(|| format!("`{number}`"))?;
+            }
+            unknown => bail!("unknown option `{unknown}`"),
+        }
+    }
+    Ok(snapshots)
+}
+
+/// One line of the table.
+struct Line {
+    work: &'static str,
+    product: Duration,
+    baseline: Duration,
+    /// Processor time of the two, where it is long enough to be told.
+    busy: Option<(Duration, Duration)>,
+    target: f64,
+}
+
+fn measure_all(snapshots: u64) -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let folder = scratch.path();
+    let small = estate(&folder.join("small"), snapshots, 10)?;
+    let large = estate(&folder.join("large"), snapshots, 1)?;
+    println!(
+        "{} snapshots, {} keys, {} projects\n",
+        large.written.snapshots, large.written.keys, large.written.projects
+    );
+
+    let small_ingest = ingest(&small)?;
+    let small_audit = audit(&small)?;
+    let ingested = ingest(&large)?;
+    let audited = audit(&large)?;
+    let this = std::env::current_exe()?;
+    let bare_store = folder.join("bare.db");
+    let bare_ingest = run(
+        Command::new(&this).arg("baseline-ingest").args([
+            &large.written.bundle,
+            &large.written.pages,
+            &bare_store,
+        ]),
+        &[0],
+    )?;
+    let bare_select = run(
+        Command::new(&this).arg("baseline-select").arg(&large.store),
+        &[0],
+    )?;
+    let version = median(31, &[0], || snapkey(&["--version"]))?;
+    let nothing = median(31, &[0], || Command::new("/bin/true"))?;
+    let checked = median(9, &ANSWERS, || {
+        let mut check = snapkey(&["check", "--no-probe", "--as-of", AS_OF, "--format", "json"]);
+        check
+            .arg("--store")
+            .arg(&large.store)
+            .arg(&large.written.one_key);
+        check
+    })?;
+
+    let lines = [
+        Line {
+            work: "ingest of the bundle",
+            product: ingested.took,
+            baseline: bare_ingest.took,
+            busy: Some((ingested.busy, bare_ingest.busy)),
+            target: 1.5,
+        },
+        Line {
+            work: "audit --format json",
+            product: audited.took,
+            baseline: bare_select.took,
+            busy: Some((audited.busy, bare_select.busy)),
+            target: 3.0,
+        },
+        Line {
+            work: "check KEY",
+            product: checked,
+            baseline: version,
+            busy: None,
+            target: 20.0,
+        },
+        Line {
+            work: "--version",
+            product: version,
+            baseline: nothing,
+            busy: None,
+            target: 5.0,
+        },
+    ];
+    println!(
+        "work                   snapkey s  baseline s   ratio  target  met  ratio of processor time"
+    );
+    for line in lines {
+        let ratio = ratio(line.product, line.baseline);
+        println!(
+            "{:<22} {:>9.4} {:>11.4} {ratio:>7.2} {:>7.1}  {:<3}  {}",
+            line.work,
+            line.product.as_secs_f64(),
+            line.baseline.as_secs_f64(),
+            line.target,
+            yes(ratio <= line.target),
+            line.busy
+                .map_or_else(String::new, |(product, baseline)| format!(
+                    "{:.2} ({:.2} s to {:.2} s)",
+                    self::ratio(product, baseline),
+                    product.as_secs_f64(),
+                    baseline.as_secs_f64()
+                ))
+        );
+    }
+
+    let document = folder.join("one.json");
+    let rows = generate::single_document(&document, 600 * snapshots)?;
+    let streamed = stream(&document, &folder.join("one.db"))?;
+    println!("\npeak memory                  MiB  a tenth of the snapshots  below 64  flat");
+    for (work, peak, tenth) in [
+        ("ingest of the bundle", ingested, Some(small_ingest)),
+        ("audit --format json", audited, Some(small_audit)),
+        ("ingest of one document", streamed, None),
+    ] {
+        let flat = tenth.map_or("", |tenth| yes(peak.peak * 10 <= tenth.peak * 11));
+        let tenth = tenth.map_or_else(String::new, |tenth| format!("{:.1}", mib(tenth)));
+        println!(
+            "{work:<24} {:>7.1} {tenth:>25}  {:<8}  {flat}",
+            mib(peak),
+            yes(peak.peak < MEMORY_LIMIT)
+        );
+    }
+    println!(
+        "one document: {rows} snapshots in {:.2} s",
+        streamed.took.as_secs_f64()
+    );
+    Ok(())
+}
+
+struct Estate {
+    written: Written,
+    store: PathBuf,
+}
+
+fn ratio(product: Duration, baseline: Duration) -> f64 {
+    product.as_secs_f64() / baseline.as_secs_f64()
+}
+
+fn estate(folder: &Path, snapshots: u64, thinned: usize) -> Result<Estate> {
+    Ok(Estate {
+        written: generate::write(folder, snapshots, thinned)?,
+        store: folder.join("snapkey.db"),
+    })
+}
+
+/// Keys first, so that the timed run is of the bundle alone.
+fn ingest(estate: &Estate) -> Result<Run> {
+    let command = |what: &Path| {
+        let mut command = snapkey(&["ingest", "-q"]);
+        command.arg("--store").arg(&estate.store).arg(what);
+        command
+    };
+    run(&mut command(&estate.written.key_answers), &[0])?;
+    run(&mut command(&estate.written.bundle), &[0])
+}
+
+fn audit(estate: &Estate) -> Result<Run> {
+    let mut command = snapkey(&["audit", "--no-probe", "--as-of", AS_OF, "--format", "json"]);
+    run(command.arg("--store").arg(&estate.store), &ANSWERS)
+}
+
+fn stream(document: &Path, store: &Path) -> Result<Run> {
+    let mut command = snapkey(&[
+        "ingest",
+        "-q",
+        "--observed-at",
+        AS_OF,
+        "--project",
+        "p",
+        "--cluster",
+        "c",
+    ]);
+    run(command.arg("--store").arg(store).arg(document), &[0])
+}
+
+/// The product, without anything of the caller's environment.
+fn snapkey(args: &[&str]) -> Command {
+    let mut command = Command::new(SNAPKEY);
+    command.env_clear().args(args);
+    command
+}
+
+fn mib(run: Run) -> f64 {
+    // Far below the 52 bits that a float holds.
+    run.peak as f64 / 1024.0
+}
+
+const fn yes(met: bool) -> &'static str {
+    if met { "yes" } else { "no" }
+}
