@@ -77,6 +77,19 @@ impl<'e> Facts<'e> {
         }
     }
 
+    /// The same, and lets go of the single answers once they are folded: with many keys they need
+    /// as much room as all the rest.
+    pub fn folded(evidence: &'e mut Evidence, policy: &'e Policy, as_of: Timestamp) -> Self {
+        let observations = std::mem::take(&mut evidence.observations);
+        let observed = Observed::new(&observations, policy, as_of);
+        Self {
+            evidence,
+            policy,
+            as_of,
+            observed,
+        }
+    }
+
     /// Runs both passes over the rows that `rows` streams.
     ///
     /// # Errors

@@ -49,7 +49,7 @@ impl Rank {
 pub(super) struct OfName {
     answers: Box<[Answer]>,
     /// The ids that the verdicts name.
-    texts: Vec<String>,
+    texts: Vec<Box<str>>,
 }
 
 /// One for each spelling of the estate, in order.
@@ -60,8 +60,8 @@ pub(super) fn of_names(estate: &Estate<'_>) -> Vec<OfName> {
         .map(|name| OfName {
             answers: of_name(estate, name).into(),
             texts: match &name.resolved {
-                Resolved::Keys(keys) => keys.iter().map(ToString::to_string).collect(),
-                Resolved::Unresolved(_) => vec![name.text.clone()],
+                Resolved::Keys(keys) => keys.iter().map(|key| key.to_string().into()).collect(),
+                Resolved::Unresolved(_) => vec![name.text.as_str().into()],
             },
         })
         .collect()
@@ -359,5 +359,5 @@ pub(super) fn key_texts<'a>(estate: &'a Estate<'_>, encryption: &Encryption) -> 
         return Vec::new();
     };
     let of_names = names.iter().filter_map(|no| estate.judged.get(*no));
-    sorted(of_names.flat_map(|of| of.texts.iter().map(String::as_str)))
+    sorted(of_names.flat_map(|of| of.texts.iter().map(|text| &**text)))
 }

@@ -36,8 +36,8 @@ pub(super) fn audit(
     out: &mut dyn Write,
 ) -> Result<u8, Error> {
     store.view(|view| {
-        let evidence = view.evidence(as_of)?;
-        let facts = Facts::new(&evidence, policy, as_of);
+        let mut evidence = view.evidence(as_of)?;
+        let facts = Facts::folded(&mut evidence, policy, as_of);
         let decided = facts.decide(&Purpose::Audit, rows(view, as_of))?;
         let assessment = decided.assessment();
         let code = gate::of_audit(&assessment);
@@ -95,8 +95,8 @@ pub(super) fn check(
         limit: usize::try_from(args.limit).unwrap_or(usize::MAX),
     };
     store.view(|view| {
-        let evidence = view.evidence(as_of)?;
-        let facts = Facts::new(&evidence, policy, as_of);
+        let mut evidence = view.evidence(as_of)?;
+        let facts = Facts::folded(&mut evidence, policy, as_of);
         let decided = facts.decide(&purpose, rows(view, as_of))?;
         match decided.argument(0) {
             Some(Found::One { unit, key }) => Ok(decided.check(args.intent, &unit, key.as_ref())),
@@ -124,8 +124,8 @@ pub(super) fn rotation(
         limit: usize::try_from(args.limit).unwrap_or(usize::MAX),
     };
     store.view(|view| {
-        let evidence = view.evidence(as_of)?;
-        let facts = Facts::new(&evidence, policy, as_of);
+        let mut evidence = view.evidence(as_of)?;
+        let facts = Facts::folded(&mut evidence, policy, as_of);
         let decided = facts.decide(&purpose, rows(view, as_of))?;
         let (old, old_key) = match decided.argument(0) {
             Some(Found::One { unit, key }) => (unit, key),
@@ -189,8 +189,8 @@ pub(super) fn snapshots(
         },
     };
     store.view(|view| {
-        let evidence = view.evidence(as_of)?;
-        let facts = Facts::new(&evidence, policy, as_of);
+        let mut evidence = view.evidence(as_of)?;
+        let facts = Facts::folded(&mut evidence, policy, as_of);
         let decided = facts.decide(&purpose, rows(view, as_of))?;
         let assessment = decided.assessment();
         let printed = (|| -> Result<(), Stop> {
@@ -234,8 +234,8 @@ pub(super) fn keys(
         },
     };
     store.view(|view| {
-        let evidence = view.evidence(as_of)?;
-        let facts = Facts::new(&evidence, policy, as_of);
+        let mut evidence = view.evidence(as_of)?;
+        let facts = Facts::folded(&mut evidence, policy, as_of);
         let decided = facts.decide(&purpose, rows(view, as_of))?;
         let assessment = decided.assessment();
         let placed = !args.project.is_empty() || !args.cluster.is_empty();
@@ -280,8 +280,8 @@ pub(super) fn projects(
     out: &mut dyn Write,
 ) -> Result<u8, Error> {
     store.view(|view| {
-        let evidence = view.evidence(as_of)?;
-        let facts = Facts::new(&evidence, policy, as_of);
+        let mut evidence = view.evidence(as_of)?;
+        let facts = Facts::folded(&mut evidence, policy, as_of);
         let decided = facts.decide(&Purpose::Audit, rows(view, as_of))?;
         let assessment = decided.assessment();
         let chosen = assessment.projects.iter().filter(|row| {

@@ -231,6 +231,7 @@ impl<'e> Gathering<'e> {
                 project.shown.clone()
             };
         }
+        self.names.shrink_to_fit();
         Estate {
             evidence: self.evidence,
             policy: self.policy,
