@@ -22,7 +22,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use generate::{AS_OF, Written};
-use measure::{Run, median, run};
+use measure::{Run, medians, run};
 
 const SNAPKEY: &str = env!("CARGO_BIN_EXE_snapkey");
 const MEMORY_LIMIT: u64 = 64 * 1024;
@@ -84,32 +84,36 @@ fn measure_all(snapshots: u64) -> Result<()> {
 
     let small_ingest = ingest(&small)?;
     let small_audit = audit(&small)?;
-    let ingested = ingest(&large)?;
-    let audited = audit(&large)?;
     let this = std::env::current_exe()?;
     let bare_store = folder.join("bare.db");
-    let bare_ingest = run(
-        Command::new(&this).arg("baseline-ingest").args([
+    let [ingested, bare_ingest] = in_turn([&|| ingest(&large), &|| {
+        remove_store(&bare_store)?;
+        let mut bare = Command::new(&this);
+        bare.arg("baseline-ingest").args([
             &large.written.bundle,
             &large.written.pages,
             &bare_store,
-        ]),
+        ]);
+        run(&mut bare, &[0])
+    }])?;
+    let [audited, bare_select] = in_turn([&|| audit(&large), &|| {
+        let mut bare = Command::new(&this);
+        run(bare.arg("baseline-select").arg(&large.store), &[0])
+    }])?;
+    let [version, nothing] = medians(
+        101,
         &[0],
+        [&|| snapkey(&["--version"]), &|| Command::new("/bin/true")],
     )?;
-    let bare_select = run(
-        Command::new(&this).arg("baseline-select").arg(&large.store),
-        &[0],
-    )?;
-    let version = median(31, &[0], || snapkey(&["--version"]))?;
-    let nothing = median(31, &[0], || Command::new("/bin/true"))?;
-    let checked = median(9, &ANSWERS, || {
+    let check = || {
         let mut check = snapkey(&["check", "--no-probe", "--as-of", AS_OF, "--format", "json"]);
         check
             .arg("--store")
             .arg(&large.store)
             .arg(&large.written.one_key);
         check
-    })?;
+    };
+    let [checked] = medians(9, &ANSWERS, [&check])?;
 
     let lines = [
         Line {
@@ -203,8 +207,36 @@ fn estate(folder: &Path, snapshots: u64, thinned: usize) -> Result<Estate> {
     })
 }
 
-/// Keys first, so that the timed run is of the bundle alone.
+/// Several runs of each, in turn so that all meet the same machine: the one of median time.
+fn in_turn<const N: usize>(works: [&dyn Fn() -> Result<Run>; N]) -> Result<[Run; N]> {
+    const ROUNDS: usize = 3;
+    let mut runs = [const { Vec::new() }; N];
+    for _ in 0..ROUNDS {
+        for (work, runs) in works.iter().zip(&mut runs) {
+            runs.push(work()?);
+        }
+    }
+    Ok(runs.map(|mut runs| {
+        runs.sort_unstable_by_key(|run: &Run| run.took);
+        runs.swap_remove(ROUNDS / 2)
+    }))
+}
+
+fn remove_store(store: &Path) -> Result<()> {
+    for end in ["", "-wal", "-shm"] {
+        let mut file = store.as_os_str().to_owned();
+        file.push(end);
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Into a new store, keys first, so that the timed run is of the bundle alone.
 fn ingest(estate: &Estate) -> Result<Run> {
+    remove_store(&estate.store)?;
     let command = |what: &Path| {
         let mut command = snapkey(&["ingest", "-q"]);
         command.arg("--store").arg(&estate.store).arg(what);

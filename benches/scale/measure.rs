@@ -42,31 +42,35 @@ pub(crate) fn run(command: &mut Command, codes: &[i32]) -> Result<Run> {
     }
 }
 
-/// The median of several runs, timed to the end of the process without polling: right for those
-/// that last milliseconds.
-pub(crate) fn median(
+/// The medians of several runs of each command, taken in turn so that all meet the same machine,
+/// and timed to the end of the process without polling: right for those that last milliseconds.
+pub(crate) fn medians<const N: usize>(
     times: usize,
     codes: &[i32],
-    command: impl Fn() -> Command,
-) -> Result<Duration> {
-    let mut took = Vec::new();
+    commands: [&dyn Fn() -> Command; N],
+) -> Result<[Duration; N]> {
+    let mut took = [const { Vec::new() }; N];
     for _ in 0..times {
-        let mut command = command();
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let started = Instant::now();
-        let status = command
-            .status()
-            .with_context(|| format!("cannot run {command:?}"))?;
-        took.push(started.elapsed());
-        if !status.code().is_some_and(|code| codes.contains(&code)) {
-            bail!("{command:?} ended with {status}");
+        for (command, took) in commands.iter().zip(&mut took) {
+            let mut command = command();
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            let started = Instant::now();
+            let status = command
+                .status()
+                .with_context(|| format!("cannot run {command:?}"))?;
+            took.push(started.elapsed());
+            if !status.code().is_some_and(|code| codes.contains(&code)) {
+                bail!("{command:?} ended with {status}");
+            }
         }
     }
-    took.sort_unstable();
-    took.get(took.len() / 2).copied().context("no run")
+    Ok(took.map(|mut took| {
+        took.sort_unstable();
+        took.get(took.len() / 2).copied().unwrap_or_default()
+    }))
 }
 
 fn high_water(status_file: &str) -> Option<u64> {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::encryption::{self, Encryption};
 use super::estate::{Certainty, Estate, FamilyNo, NameNo, Project};
 use super::identity;
-use super::needs::Needs;
+use super::needs::{Need, Needs};
 use super::restore::{self, Judged};
 use super::snapshot;
 use super::tally::Tally;
@@ -208,7 +208,7 @@ impl<'e> Decider<'e> {
         project_no: usize,
         row: &Snapshot,
         encryption: Encryption,
-        named: &BTreeMap<FamilyNo, Certainty>,
+        named: &[(FamilyNo, Certainty)],
         needs: Needs,
     ) {
         if needs.is_empty() {
@@ -221,10 +221,10 @@ impl<'e> Decider<'e> {
                     self.use_name(name);
                 }
                 for (family, certainty) in named {
-                    for dependant in &needs.dependants {
-                        let certain = *certainty == Certainty::Same;
-                        if let Some(tally) = self.out.tallies.get_mut(*family) {
-                            tally.depend(dependant, certain);
+                    let certain = *certainty == Certainty::Same;
+                    if let Some(tally) = self.out.tallies.get_mut(*family) {
+                        for need in &needs.needs {
+                            tally.count(need.kind, need.until, || need.dependant(row, certain));
                         }
                     }
                     for doubt in &needs.doubts {
@@ -235,7 +235,7 @@ impl<'e> Decider<'e> {
             Encryption::ProjectKeys(since) => self.unnamed.push(Unnamed {
                 project: project_no,
                 since,
-                needs: needs.dependants,
+                needs: needs.needs.iter().map(|n| n.dependant(row, true)).collect(),
                 doubts: needs.doubts,
             }),
             Encryption::Unrecorded => self.unrecorded(row),
@@ -243,13 +243,15 @@ impl<'e> Decider<'e> {
     }
 
     /// Families that a snapshot's ids name, for certain or by everything stated.
-    fn families_of(&self, encryption: &Encryption) -> BTreeMap<FamilyNo, Certainty> {
-        let mut families = BTreeMap::new();
+    fn families_of(&self, encryption: &Encryption) -> Vec<(FamilyNo, Certainty)> {
+        let mut families: Vec<(FamilyNo, Certainty)> = Vec::new();
         if let Encryption::Keys(names) = encryption {
             for name in names.iter().filter_map(|no| self.out.estate.names.get(*no)) {
                 for (family, certainty) in &name.names {
-                    let known = families.entry(*family).or_insert(*certainty);
-                    *known = (*known).min(*certainty);
+                    match families.iter_mut().find(|(known, _)| known == family) {
+                        Some((_, known)) => *known = (*known).min(*certainty),
+                        None => families.push((*family, *certainty)),
+                    }
                 }
             }
         }
@@ -326,13 +328,10 @@ impl<'e> Decider<'e> {
             }
             self.jobs_met.insert((project_no, cluster, job.id.as_str()));
             if let Some(kind) = job_kind(job, &self.forgotten, left) {
-                needs.dependants.push(Dependant {
+                needs.needs.push(Need {
                     kind,
-                    project: Some(row.project.id.clone()),
-                    cluster: Some(cluster.to_owned()),
-                    id: Some(job.id.clone()),
                     until: Until::Indefinite,
-                    certain: true,
+                    job: Some((cluster.to_owned(), job.id.clone())),
                 });
             }
         }
@@ -354,7 +353,7 @@ impl<'e> Decider<'e> {
         row: &Snapshot,
         encryption: &Encryption,
         judged: &Judged,
-        named: &BTreeMap<FamilyNo, Certainty>,
+        named: &[(FamilyNo, Certainty)],
     ) {
         self.out.summary.count_snapshot(judged.verdict);
         let code = match judged.verdict {
@@ -365,7 +364,7 @@ impl<'e> Decider<'e> {
             Restorability::Unusable | Restorability::Expired | Restorability::Restorable => return,
         };
         if code == Code::SnapshotLost {
-            for family in named.keys() {
+            for (family, _) in named {
                 if let Some(tally) = self.out.tallies.get_mut(*family) {
                     tally.lost += 1;
                 }
@@ -416,8 +415,7 @@ impl<'e> Decider<'e> {
 
     fn depend(&mut self, family: FamilyNo, dependant: Dependant) {
         if let Some(tally) = self.out.tallies.get_mut(family) {
-            let certain = dependant.certain;
-            tally.depend(&dependant, certain);
+            tally.depend(dependant);
         }
     }
 

@@ -8,27 +8,50 @@ use super::snapshot;
 use crate::model::verdict::{Dependant, DependantKind, Doubt, DoubtKind, Until};
 use crate::model::{Snapshot, Timestamp};
 
-/// Dependants of a snapshot's keys, and doubts about them.
+/// A dependant of a snapshot's keys, before it is tied to one of them. Most are only counted, so
+/// their texts are made on demand.
+#[derive(Clone, Debug)]
+pub(super) struct Need {
+    pub(super) kind: DependantKind,
+    pub(super) until: Until,
+    /// Cluster and id of a job; `None`: those of the snapshot.
+    pub(super) job: Option<(String, String)>,
+}
+
+impl Need {
+    pub(super) fn dependant(&self, row: &Snapshot, certain: bool) -> Dependant {
+        let (cluster, id) = match &self.job {
+            Some((cluster, id)) => (cluster, id),
+            None => (&row.cluster, &row.id),
+        };
+        Dependant {
+            kind: self.kind,
+            project: Some(row.project.id.clone()),
+            cluster: Some(cluster.clone()),
+            id: Some(id.clone()),
+            until: self.until,
+            certain,
+        }
+    }
+}
+
+/// What needs a snapshot's keys, and doubts about that.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Needs {
-    /// `certain` is decided where they are tied to a key.
-    pub(super) dependants: Vec<Dependant>,
+    pub(super) needs: Vec<Need>,
     pub(super) doubts: Vec<Doubt>,
 }
 
 impl Needs {
     pub(super) fn is_empty(&self) -> bool {
-        self.dependants.is_empty() && self.doubts.is_empty()
+        self.needs.is_empty() && self.doubts.is_empty()
     }
 
-    fn add(&mut self, kind: DependantKind, row: &Snapshot, until: Until) {
-        self.dependants.push(Dependant {
+    fn add(&mut self, kind: DependantKind, until: Until) {
+        self.needs.push(Need {
             kind,
-            project: Some(row.project.id.clone()),
-            cluster: Some(row.cluster.clone()),
-            id: Some(row.id.clone()),
             until,
-            certain: true,
+            job: None,
         });
     }
 
@@ -49,7 +72,7 @@ impl Needs {
                 row.cluster
             ));
         } else {
-            self.add(DependantKind::Snapshot, row, until);
+            self.add(DependantKind::Snapshot, until);
         }
     }
 
@@ -61,7 +84,7 @@ impl Needs {
         if let Some(until) = copies.longest
             && until.date().is_none_or(|at| at > estate.as_of)
         {
-            self.add(DependantKind::SnapshotCopy, row, until);
+            self.add(DependantKind::SnapshotCopy, until);
         }
         if copies.unknown {
             self.doubt(DoubtKind::CopyRetentionUnknown, row, format!(

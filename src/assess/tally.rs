@@ -35,20 +35,19 @@ impl Tally {
         });
     }
 
-    pub fn depend(&mut self, dependant: &Dependant, certain: bool) {
-        self.counts.add(dependant.kind);
-        self.until = self.until.max(Some(dependant.until));
-        if matches!(
-            dependant.kind,
-            DependantKind::Snapshot | DependantKind::SnapshotCopy
-        ) {
-            self.snapshots_until = self.snapshots_until.max(Some(dependant.until));
+    pub fn depend(&mut self, dependant: Dependant) {
+        self.count(dependant.kind, dependant.until, || dependant);
+    }
+
+    /// The same of a dependant that is made only if it is to be listed.
+    pub fn count(&mut self, kind: DependantKind, until: Until, make: impl FnOnce() -> Dependant) {
+        self.counts.add(kind);
+        self.until = self.until.max(Some(until));
+        if matches!(kind, DependantKind::Snapshot | DependantKind::SnapshotCopy) {
+            self.snapshots_until = self.snapshots_until.max(Some(until));
         }
         if let Some(listed) = &mut self.listed {
-            listed.first.insert(Dependant {
-                certain,
-                ..dependant.clone()
-            });
+            listed.first.insert(make());
             if listed.first.len() > listed.limit {
                 listed.first.pop_last();
             }
