@@ -120,6 +120,8 @@ CREATE TABLE cluster_state (
     pit_enabled     INTEGER CHECK (pit_enabled IN (0, 1)),
     paused          INTEGER CHECK (paused IN (0, 1)),
     dedicated       INTEGER NOT NULL CHECK (dedicated IN (0, 1)),
+    version         TEXT,
+    instance_size   TEXT,
     PRIMARY KEY (content, position),
     CHECK ((encryption_text IS NOT NULL) = (encryption IS 'unrecognised'))
 ) STRICT, WITHOUT ROWID;
@@ -247,6 +249,12 @@ CREATE TABLE cluster_key_column (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX cluster_key_column_by_key ON cluster_key_column (key_column, cluster);
 
+-- A MongoDB version exactly as a snapshot spells it.
+CREATE TABLE mongod_version (
+    no   INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE
+) STRICT;
+
 -- One row per distinct thing that lists said about a snapshot. A further list that says the same
 -- only widens [first_at, last_at]. That is compaction, not loss: when the lists in between were
 -- read is in `reading`.
@@ -269,6 +277,8 @@ CREATE TABLE snapshot (
     keep        INTEGER NOT NULL CHECK (keep IN (0, 1)),
     frequency   TEXT,
     copied      INTEGER NOT NULL CHECK (copied IN (0, 1)),
+    -- A `mongod_version`; no REFERENCES, which would look it up with every INSERT.
+    version     INTEGER,
     key_column  INTEGER NOT NULL,
     first_at    INTEGER NOT NULL CHECK (first_at BETWEEN 0 AND 253402300799),
     last_at     INTEGER NOT NULL CHECK (last_at BETWEEN 0 AND 253402300799),

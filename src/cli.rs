@@ -244,8 +244,7 @@ pub struct Snapshots {
     pub expires_before: Option<Timestamp>,
 
     /// Say what besides the key stands in the way of a restore to this cluster
-    /// (not in this release)
-    #[arg(long, value_name = "PROJECT/CLUSTER", help_heading = "Filters")]
+    #[arg(long, value_name = "PROJECT/CLUSTER", value_parser = place)]
     pub restore_to: Option<String>,
 }
 
@@ -415,6 +414,15 @@ impl Input {
 
 fn instant(typed: &str) -> Result<Timestamp, TimeError> {
     Timestamp::floor(typed)
+}
+
+fn place(typed: &str) -> Result<String, &'static str> {
+    match typed.rsplit_once('/') {
+        Some((project, cluster)) if !project.is_empty() && !cluster.is_empty() => {
+            Ok(typed.to_owned())
+        }
+        Some(_) | None => Err("a cluster is named by its project's id, a slash and its own name"),
+    }
 }
 
 fn input() -> impl TypedValueParser<Value = Input> {

@@ -240,9 +240,6 @@ impl Session<'_, '_> {
     }
 
     fn snapshots(&mut self, args: &cli::Snapshots) -> Result<u8, Error> {
-        if args.restore_to.is_some() {
-            return Err(not_yet("`snapshots --restore-to`"));
-        }
         let store = self.readable_store()?;
         let as_of = self.as_of();
         let (format, layout) = (self.format, self.console.layout());

@@ -490,7 +490,7 @@ pub(super) fn is_whole_cluster_list(reading: &Reading, with_deleted: bool) -> bo
 }
 
 /// Whether the list has the cluster, by its id if it has one.
-fn names(list: &Reading, cluster: &ClusterState) -> bool {
+pub(super) fn names(list: &Reading, cluster: &ClusterState) -> bool {
     let Content::Clusters { clusters, .. } = &list.content else {
         return false;
     };

@@ -25,6 +25,7 @@ mod restore;
 mod retention;
 mod snapshot;
 mod tally;
+mod target;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use std::collections::BTreeSet;
 pub use check::{Found, RotationInput};
 pub use decide::Decided;
 pub use queries::{Download, downloads};
+pub use target::{FoundTarget, Target};
 
 use decide::Decider;
 use estate::Gathering;

@@ -99,6 +99,7 @@ pub(super) fn judge(estate: &Estate<'_>, row: &Snapshot) -> Option<SnapshotVerdi
         deadline: judged.deadline,
         created_at: snapshot::newest(row)?.created_at,
         expires_at: snapshot::expiry(row).date(),
+        obstacles: None,
     })
 }
 

@@ -187,6 +187,8 @@ pub(crate) fn cluster(name: &str) -> ClusterState {
         pit_enabled: Some(false),
         paused: Some(false),
         dedicated: true,
+        version: Some(String::from("7.0.12")),
+        instance_size: Some(String::from("M10")),
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! A damaged optional field leaves its record in place and is told as a flaw.
 
-use super::node::{Fields, Node};
+use super::node::{Fields, Node, fault};
 use crate::model::Provider;
 use crate::model::reading::{
     ClusterEncryption, ClusterState, CompliancePolicy, CopyItem, CopySetting, Delivery, Event,
@@ -66,6 +66,8 @@ pub(super) fn cluster(node: &Node) -> Lowered<ClusterState> {
         pit_enabled: fields.flag("pitEnabled"),
         paused: fields.flag("paused"),
         dedicated: dedicated(node),
+        version: readable(node.get("mongoDBVersion")),
+        instance_size: instance_size(node),
     };
     Ok((cluster, fields.into_flaws()))
 }
@@ -85,6 +87,25 @@ fn dedicated(node: &Node) -> bool {
         || regions
             .into_iter()
             .any(|provider| !matches!(provider, Some("TENANT" | "FLEX" | "SERVERLESS")))
+}
+
+/// The size of the first region that names one: Atlas does not mix dedicated and shared sizes in
+/// one cluster. API version 2023-01-01 has it in `providerSettings`.
+fn instance_size(node: &Node) -> Option<String> {
+    let regions = list(node, "replicationSpecs")
+        .iter()
+        .flat_map(|spec| list(spec, "regionConfigs"));
+    let electable = regions.filter_map(|region| region.get("electableSpecs")?.get("instanceSize"));
+    let settings = node.get("providerSettings");
+    electable
+        .chain(settings.and_then(|settings| settings.get("instanceSizeName")))
+        .find_map(|size| readable(Some(size)))
+}
+
+/// A text that only `--restore-to` wants: one that cannot be read is no flaw of its list.
+fn readable(node: Option<&Node>) -> Option<String> {
+    let text = node.and_then(Node::as_text)?;
+    (!text.is_empty() && fault(text).is_none()).then(|| text.to_owned())
 }
 
 /// Whether the object is a Flex cluster or a serverless instance by its own account.
@@ -393,6 +414,8 @@ mod tests {
                 pit_enabled: Some(true),
                 paused: Some(true),
                 dedicated: true,
+                version: None,
+                instance_size: None,
             }
         );
         let backup = |json: &str| cluster(&node(json)).unwrap().0.backup_enabled;
@@ -416,6 +439,37 @@ mod tests {
         );
         assert_eq!((odd.pit_enabled, flaws.len()), (None, 1));
         assert_eq!(cluster(&node("{}")).unwrap_err(), "has no `name`");
+    }
+
+    #[test]
+    fn a_cluster_says_its_version_and_its_size() {
+        // (cluster, version, instance size)
+        let table = [
+            (
+                r#"{"name":"c","mongoDBVersion":"7.0.12","replicationSpecs":[{"regionConfigs":[
+                    {"readOnlySpecs":{"instanceSize":"M99"}},{"electableSpecs":{"instanceSize":"M30"}}]}]}"#,
+                Some("7.0.12"),
+                Some("M30"),
+            ),
+            (
+                r#"{"name":"c","providerSettings":{"providerName":"AWS","instanceSizeName":"M10"}}"#,
+                None,
+                Some("M10"),
+            ),
+            (
+                r#"{"name":"c","mongoDBVersion":7,"replicationSpecs":[{"regionConfigs":[
+                    {"electableSpecs":{"instanceSize":""}},{"electableSpecs":{"instanceSize":"M5\u0000"}}]}]}"#,
+                None,
+                None,
+            ),
+            (r#"{"name":"c"}"#, None, None),
+        ];
+        for (json, version, size) in table {
+            let (cluster, flaws) = cluster(&node(json)).unwrap();
+            assert_eq!(cluster.version.as_deref(), version, "{json}");
+            assert_eq!(cluster.instance_size.as_deref(), size, "{json}");
+            assert!(flaws.is_empty(), "{json}: {flaws:?}");
+        }
     }
 
     #[test]

@@ -168,6 +168,7 @@ pub(super) fn show<I: Intake>(
         keep: row.keep,
         frequency: row.frequency.as_deref(),
         copied: row.copied,
+        version: row.version.as_deref(),
         keys: row.keys,
     })
 }

@@ -30,6 +30,8 @@ pub(super) struct SnapshotRow<'a> {
     pub(super) keep: bool,
     pub(super) frequency: Option<Cow<'a, str>>,
     pub(super) copied: bool,
+    /// Nothing hangs on it but `--restore-to`, so one that cannot be read is no flaw.
+    pub(super) version: Option<Cow<'a, str>>,
     pub(super) keys: KeyColumn,
     pub(super) links: Links<'a>,
     /// Fields that could not be read. Any makes its list less than whole.
@@ -61,8 +63,12 @@ struct Wire<'a> {
     snapshot_ids: Option<NonEmpty>,
     do_not_delete: Option<bool>,
     #[serde(borrow)]
+    mongod_version: Option<Str<'a>>,
+    #[serde(borrow)]
     links: Option<Links<'a>>,
     // Flex and serverless.
+    #[serde(rename = "mongoDBVersion", borrow)]
+    flex_version: Option<Str<'a>>,
     #[serde(borrow)]
     start_time: Option<Str<'a>>,
     #[serde(borrow)]
@@ -187,6 +193,7 @@ fn sound(wire: Wire<'_>) -> Option<SnapshotRow<'_>> {
         keep: wire.do_not_delete.unwrap_or(false),
         frequency: wire.frequency_type.map(|s| lower(s.0)),
         copied: wire.copy_regions.is_some_and(|regions| regions.0),
+        version: version(wire.mongod_version.or(wire.flex_version).map(|s| s.0)),
         keys: column(keys),
         links: wire.links.unwrap_or_default(),
         flaws: Vec::new(),
@@ -259,6 +266,10 @@ fn salvage(node: &Node, lossy: bool) -> Result<SnapshotRow<'static>, String> {
         .into_iter()
         .any(|name| node.has(name));
     let links = salvage_links(&mut fields);
+    let version_text = ["mongodVersion", "mongoDBVersion"]
+        .into_iter()
+        .find_map(|name| node.get(name).and_then(Node::as_text))
+        .map(|text| Cow::Owned(text.to_owned()));
     Ok(SnapshotRow {
         id: Cow::Owned(id),
         sharded: sharded(kind.as_deref(), sharded_fields),
@@ -270,6 +281,7 @@ fn salvage(node: &Node, lossy: bool) -> Result<SnapshotRow<'static>, String> {
         keep,
         frequency: frequency.map(Cow::Owned),
         copied,
+        version: version(version_text),
         keys: column(keys),
         links,
         flaws: fields.into_flaws(),
@@ -331,6 +343,11 @@ fn column(keys: Vec<String>) -> KeyColumn {
     } else {
         KeyColumn::Named(keys)
     }
+}
+
+/// A version that can be told to somebody.
+fn version(text: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    text.filter(|text| !text.is_empty() && fault(text).is_none())
 }
 
 /// `replicaSet` and `shardedCluster`; older endpoints write `REPLICA_SET`.
@@ -403,13 +420,13 @@ mod tests {
             r#"{"id":"s1","type":"replicaSet"}"#,
             r#"{"id":"s1","type":"replicaSet","status":"completed","createdAt":"2026-10-31T02:00:00Z",
                 "expiresAt":"2026-11-07T02:00:00.4Z","masterKeyUUID":"k1","frequencyType":"ondemand",
-                "copyRegions":["EU_WEST_1"],"policyItems":[],"storageSizeBytes":12,
+                "copyRegions":["EU_WEST_1"],"mongodVersion":"7.0.12","policyItems":[],"storageSizeBytes":12,
                 "links":[{"rel":"self","href":"http://h/api/atlas/v2/groups/g/clusters/c/backup/snapshots/s1"}]}"#,
             r#"{"id":"s2","type":"shardedCluster","status":"inProgress","members":[{"id":"m1","masterKeyUUID":"k2"},
                 {"id":"m2"}],"snapshotIds":["m1"],"masterKeyUUID":"k1"}"#,
             r#"{"id":"s3","type":"REPLICA_SET","status":"Completed","frequencyType":"HOURLY","masterKeyUUID":null}"#,
-            r#"{"id":"f1","status":"RUNNING","startTime":"2026-10-31T02:00:00Z","expiration":"2026-11-07T02:00:00Z"}"#,
-            r#"{"id":"s4","type":"","status":"archived","masterKeyUUID":"","doNotDelete":true,"copyRegions":[]}"#,
+            r#"{"id":"f1","status":"RUNNING","startTime":"2026-10-31T02:00:00Z","expiration":"2026-11-07T02:00:00Z","mongoDBVersion":"8.0.1"}"#,
+            r#"{"id":"s4","type":"","status":"archived","masterKeyUUID":"","doNotDelete":true,"copyRegions":[],"mongodVersion":null}"#,
         ];
         for json in table {
             let fast = read_if_sound(json.as_bytes()).unwrap();
@@ -422,6 +439,9 @@ mod tests {
         assert_eq!(row.expires_at.unwrap().to_string(), "2026-11-07T02:00:01Z");
         assert_eq!(row.links.owner.cluster.as_deref(), Some("c"));
         assert_eq!((row.sharded, row.copied), (Some(false), true));
+        assert_eq!(row.version.as_deref(), Some("7.0.12"));
+        let flex = read(table[4].as_bytes()).unwrap();
+        assert_eq!(flex.version.as_deref(), Some("8.0.1"));
         assert_eq!(keys(&read(table[2].as_bytes()).unwrap()), "k1+k2");
         assert_eq!(keys(&read(table[3].as_bytes()).unwrap()), "absent");
         assert_eq!(
@@ -509,6 +529,15 @@ mod tests {
         }
         let row = read(b"{\"id\":\"s\",\"description\":\"\xff\",\"masterKeyUUID\":\"k\"}").unwrap();
         assert_eq!(keys(&row), "k");
+    }
+
+    #[test]
+    fn a_version_that_cannot_be_read_spoils_no_list() {
+        for version in ["7", "\"\"", "null", "{}", "\"7\\u0000\""] {
+            let json = format!(r#"{{"id":"s","type":"replicaSet","mongodVersion":{version}}}"#);
+            let row = read(json.as_bytes()).unwrap();
+            assert_eq!((row.version, row.flaws.len()), (None, 0), "{json}");
+        }
     }
 
     #[test]

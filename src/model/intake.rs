@@ -21,6 +21,8 @@ pub struct Shown<'a> {
     /// Lower case.
     pub frequency: Option<&'a str>,
     pub copied: bool,
+    /// The MongoDB version that it was taken with, verbatim.
+    pub version: Option<&'a str>,
     pub keys: KeyColumn,
 }
 

@@ -248,6 +248,10 @@ pub struct ClusterState {
     pub paused: Option<bool>,
     /// Some region's provider is none of TENANT, FLEX, SERVERLESS.
     pub dedicated: bool,
+    /// `mongoDBVersion`, verbatim.
+    pub version: Option<String>,
+    /// `instanceSize` of the first region that names one (`M10`), verbatim.
+    pub instance_size: Option<String>,
 }
 
 /// `encryptionAtRestProvider` of a cluster.

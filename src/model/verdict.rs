@@ -61,6 +61,63 @@ pub struct SnapshotVerdict {
     pub deadline: Option<Timestamp>,
     pub created_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
+    /// What besides the key stands in the way of a restore to one cluster, sorted by kind; `None`:
+    /// nobody asked. The verdict does not depend on it.
+    pub obstacles: Option<Vec<Obstacle>>,
+}
+
+/// A restore constraint beyond the key that a target cluster breaks, or may break.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Obstacle {
+    pub kind: ObstacleKind,
+    /// False: whether it stands in the way cannot be told.
+    pub known: bool,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+/// What a restore needs of its target, closed on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObstacleKind {
+    /// One of snapshot and target is under a customer key, the other is not.
+    CustomerKey,
+    /// The AWS keys of the two projects are in different regions.
+    KeyRegion,
+    /// The target is under a key of another provider.
+    Provider,
+    /// The target is no cluster of the service that made the snapshot.
+    Service,
+    /// There is no such cluster any more.
+    TargetDeleted,
+    /// The target is smaller than M10.
+    Tier,
+    /// The target runs an earlier MongoDB.
+    Version,
+}
+
+impl ObstacleKind {
+    /// In the order of their words.
+    pub const ALL: [Self; 7] = [
+        Self::CustomerKey,
+        Self::KeyRegion,
+        Self::Provider,
+        Self::Service,
+        Self::TargetDeleted,
+        Self::Tier,
+        Self::Version,
+    ];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::CustomerKey => "customer-key",
+            Self::KeyRegion => "key-region",
+            Self::Provider => "provider",
+            Self::Service => "service",
+            Self::TargetDeleted => "target-deleted",
+            Self::Tier => "tier",
+            Self::Version => "version",
+        }
+    }
 }
 
 /// What may still need a key (design 6.2).

@@ -4,7 +4,7 @@
 //! Every text cell is made harmless as `text::cell` says: what a terminal would obey is escaped,
 //! what a spreadsheet would compute gets an apostrophe in front. JSON has the texts unchanged.
 //!
-//! `audit` and `snapshots` write snapshots, one a row; an audit's findings and keys are in the
+//! `audit` and `snapshots` write snapshots, one a row, the latter with `obstacles` besides; an audit's findings and keys are in the
 //! other formats, and keys also in `keys`. `check` writes rows of several kinds, told apart by the
 //! column `row`: `verdict`, `detail` (why a rotation is not a pass), `dependant`, `count` (all
 //! dependants of a kind, listed or not), `doubt`, `assumption`.
@@ -23,32 +23,40 @@ use crate::model::verdict::{
 };
 
 /// A table that is being written.
-pub(super) struct Table<'w>(Writer<&'w mut dyn Write>);
+pub(super) struct Table<'w> {
+    writer: Writer<&'w mut dyn Write>,
+    /// Snapshots have the column `obstacles`.
+    obstacles: bool,
+}
 
 impl<'w> Table<'w> {
     fn begin(out: &'w mut dyn Write, header: &[&str]) -> io::Result<Self> {
-        let mut table = Self(
-            WriterBuilder::new()
+        let mut table = Self {
+            writer: WriterBuilder::new()
                 .terminator(Terminator::CRLF)
                 .quote_style(QuoteStyle::Always)
                 .from_writer(out),
-        );
-        table.0.write_record(header).map_err(io::Error::from)?;
+            obstacles: false,
+        };
+        table.writer.write_record(header).map_err(io::Error::from)?;
         Ok(table)
     }
 
     fn row(&mut self, cells: &[&str]) -> io::Result<()> {
         for text in cells {
-            self.0
+            self.writer
                 .write_field(cell(text).as_bytes())
                 .map_err(io::Error::from)?;
         }
-        self.0.write_record(None::<&[u8]>).map_err(io::Error::from)
+        let ended = self.writer.write_record(None::<&[u8]>);
+        ended.map_err(io::Error::from)
     }
 
     /// A row of `snapshots`.
     pub(super) fn snapshot(&mut self, row: &SnapshotVerdict) -> io::Result<()> {
-        self.row(&[
+        let obstacles = row.obstacles.as_ref().map(|all| words::obstacles(all));
+        let obstacles = list(&obstacles.unwrap_or_default());
+        let cells: [&str; 11] = [
             &row.project.id,
             &row.cluster,
             &row.id,
@@ -59,31 +67,44 @@ impl<'w> Table<'w> {
             &time(row.deadline),
             &time(row.created_at),
             &time(row.expires_at),
-        ])
+            &obstacles,
+        ];
+        let (wanted, _) = cells.split_at(cells.len() - usize::from(!self.obstacles));
+        self.row(wanted)
     }
 
     pub(super) fn finish(mut self) -> io::Result<()> {
-        self.0.flush()
+        self.writer.flush()
     }
 }
 
-/// Begins a table of snapshots.
+const SNAPSHOTS: [&str; 11] = [
+    "project",
+    "cluster",
+    "id",
+    "verdict",
+    "keys",
+    "reasons",
+    "actions",
+    "deadline",
+    "created_at",
+    "expires_at",
+    "obstacles",
+];
+
+/// Begins the snapshots of an audit.
+pub(super) fn audit(out: &mut dyn Write) -> io::Result<Table<'_>> {
+    let [of_audit @ .., _obstacles] = &SNAPSHOTS;
+    Table::begin(out, of_audit)
+}
+
+/// Begins a list of snapshots.
 pub(super) fn snapshots(out: &mut dyn Write) -> io::Result<Table<'_>> {
-    Table::begin(
-        out,
-        &[
-            "project",
-            "cluster",
-            "id",
-            "verdict",
-            "keys",
-            "reasons",
-            "actions",
-            "deadline",
-            "created_at",
-            "expires_at",
-        ],
-    )
+    let table = Table::begin(out, &SNAPSHOTS)?;
+    Ok(Table {
+        obstacles: true,
+        ..table
+    })
 }
 
 pub(super) fn keys<'r>(

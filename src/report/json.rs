@@ -25,16 +25,18 @@ pub(super) struct Snapshots<'w> {
     document: Document<'w>,
     /// Without: `snapshots` is null, and rows must not come.
     listed: bool,
-    created_at: bool,
+    /// Rows tell more than those of an audit.
+    in_full: bool,
 }
 
 impl Snapshots<'_> {
     pub(super) fn row(&mut self, row: &SnapshotVerdict) -> io::Result<()> {
         let judged = shape::Snapshot::from(row);
-        if self.created_at {
+        if self.in_full {
             self.document.row(&shape::ListedSnapshot {
                 judged,
                 created_at: shape::time(row.created_at),
+                obstacles: shape::obstacles(row),
             })
         } else {
             self.document.row(&judged)
@@ -79,17 +81,22 @@ pub(super) fn audit<'w>(
     Ok(Snapshots {
         document,
         listed,
-        created_at: false,
+        in_full: false,
     })
 }
 
-pub(super) fn snapshots<'w>(frame: Frame<'_>, out: &'w mut dyn Write) -> io::Result<Snapshots<'w>> {
+pub(super) fn snapshots<'w>(
+    frame: Frame<'_>,
+    restore_to: Option<&str>,
+    out: &'w mut dyn Write,
+) -> io::Result<Snapshots<'w>> {
     let mut document = list_of("snapshots", frame, out)?;
+    document.member("restore_to", &restore_to)?;
     document.open_list("snapshots")?;
     Ok(Snapshots {
         document,
         listed: true,
-        created_at: true,
+        in_full: true,
     })
 }
 

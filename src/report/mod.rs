@@ -173,7 +173,7 @@ pub fn audit<'a>(
     let rows = match format {
         Format::Table => Rows::Audit(table::audit(assessment, exit_code, view, layout, out)?),
         Format::Json => Rows::Json(json::audit(assessment, exit_code, view, out)?),
-        Format::Csv => Rows::Csv(Box::new(csv::snapshots(out)?)),
+        Format::Csv => Rows::Csv(Box::new(csv::audit(out)?)),
     };
     Ok(SnapshotRows {
         rows,
@@ -181,16 +181,17 @@ pub fn audit<'a>(
     })
 }
 
-/// Begins `snapshots`.
+/// Begins `snapshots`. `restore_to`: the cluster that the rows' obstacles are about.
 pub fn snapshots<'a>(
     format: Format,
     frame: Frame<'a>,
+    restore_to: Option<&'a str>,
     layout: Layout,
     out: &'a mut dyn Write,
 ) -> io::Result<SnapshotRows<'a>> {
     let rows = match format {
-        Format::Table => Rows::Table(table::snapshots(frame, layout, out)),
-        Format::Json => Rows::Json(json::snapshots(frame, out)?),
+        Format::Table => Rows::Table(table::snapshots(frame, restore_to, layout, out)),
+        Format::Json => Rows::Json(json::snapshots(frame, restore_to, out)?),
         Format::Csv => Rows::Csv(Box::new(csv::snapshots(out)?)),
     };
     Ok(SnapshotRows { rows, listed: true })

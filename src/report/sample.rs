@@ -54,6 +54,7 @@ pub(super) fn snapshot(
         deadline: None,
         created_at: Some(at("2026-10-31T02:00:00Z")),
         expires_at: Some(at("2027-01-05T02:00:00Z")),
+        obstacles: None,
     }
 }
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::sample::{self, ARN, HOSTILE};
 use super::*;
 use crate::model::verdict::{
-    Code, Deletability, DoubtKind, Finding, Intent, Level, Restorability, RotationVerdict,
-    SafeAfter, UnitVerdict, Until,
+    Code, Deletability, DoubtKind, Finding, Intent, Level, Obstacle, ObstacleKind, Restorability,
+    RotationVerdict, SafeAfter, UnitVerdict, Until,
 };
 
 mod audit;
@@ -76,7 +76,7 @@ fn everything(format: Format, layout: Layout) -> Vec<(&'static str, String)> {
     all.push((
         "snapshots",
         printed(|out| {
-            let mut rows = snapshots(format, frame, layout, out)?;
+            let mut rows = snapshots(format, frame, None, layout, out)?;
             for row in sample::snapshots() {
                 rows.row(&row)?;
             }
@@ -208,7 +208,7 @@ fn empty_estates() {
         let view = AuditView::default();
         let mut texts = vec![audit_of(&nothing, &[], format, view, NARROW)];
         texts.push(printed(|out| {
-            snapshots(format, frame, NARROW, out)?.finish()
+            snapshots(format, frame, None, NARROW, out)?.finish()
         }));
         texts.push(printed(|out| keys(format, frame, &[], NARROW, out)));
         texts.push(printed(|out| projects(format, frame, &[], NARROW, out)));
@@ -518,4 +518,67 @@ fn no_page_is_too_narrow() {
         };
         assert!(!everything(Format::Table, layout).is_empty());
     }
+}
+
+/// Rows of `snapshots --restore-to`: nothing in the way, something, and what cannot be told.
+fn to_another_cluster(format: Format, layout: Layout) -> String {
+    let nothing = sample::nothing();
+    let obstacle = |kind, known, detail: &str| Obstacle {
+        kind,
+        known,
+        detail: detail.to_owned(),
+    };
+    let rows = [
+        vec![],
+        vec![
+            obstacle(ObstacleKind::Tier, true, "the target is M5"),
+            obstacle(ObstacleKind::Version, false, HOSTILE),
+        ],
+        vec![obstacle(ObstacleKind::Tier, true, "the target is M5")],
+    ];
+    printed(|out| {
+        let frame = Frame::from(&nothing);
+        let mut list = snapshots(format, frame, Some("p/c"), layout, out)?;
+        for (no, obstacles) in rows.into_iter().enumerate() {
+            let id = format!("s{no}");
+            list.row(&SnapshotVerdict {
+                obstacles: Some(obstacles),
+                ..sample::snapshot(Restorability::Restorable, "p", "c", &id, ARN)
+            })?;
+        }
+        list.finish()
+    })
+}
+
+#[test]
+fn obstacles_are_told_in_every_format() {
+    let document = json(&to_another_cluster(Format::Json, PIPE));
+    assert_eq!(document["restore_to"], "p/c");
+    let rows: Vec<_> = document["snapshots"].as_array().unwrap().iter().collect();
+    assert_eq!(rows[0]["obstacles"], serde_json::json!([]));
+    assert_eq!(
+        rows[1]["obstacles"],
+        serde_json::json!([
+            {"kind": "tier", "known": true, "detail": "the target is M5"},
+            {"kind": "version", "known": false, "detail": HOSTILE}
+        ])
+    );
+    let csv = to_another_cluster(Format::Csv, PIPE);
+    let last: Vec<&str> = csv
+        .lines()
+        .map(|line| line.rsplit(',').next().unwrap())
+        .collect();
+    let expected = [
+        r#""obstacles""#,
+        r#""none""#,
+        r#""tier;version?""#,
+        r#""tier""#,
+    ];
+    assert_eq!(last, expected);
+    let mut tables = String::new();
+    for layout in [PIPE, NARROW, WIDE] {
+        tables.push_str(&to_another_cluster(Format::Table, layout));
+        tables.push('\n');
+    }
+    insta::assert_snapshot!(tables);
 }

@@ -4,7 +4,7 @@
 use crate::model::evidence::Condition;
 use crate::model::verdict::{Deletability, Restorability};
 use crate::model::verdict::{
-    DependantCounts, DependantKind, DoubtKind, Intent, KeyCheck, KeyState, RotationCheck,
+    DependantCounts, DependantKind, DoubtKind, Intent, KeyCheck, KeyState, Obstacle, RotationCheck,
     RotationVerdict, SafeAfter, UnitVerdict,
 };
 
@@ -28,6 +28,21 @@ pub(super) struct Headline {
 /// `match` of a dependant.
 pub(super) const fn matching(certain: bool) -> &'static str {
     if certain { "same" } else { "maybe" }
+}
+
+/// What keeps a snapshot from a cluster: the kinds, with a `?` behind what cannot be told.
+pub(super) fn obstacles(obstacles: &[Obstacle]) -> Vec<String> {
+    if obstacles.is_empty() {
+        // An empty cell would say that nobody knows.
+        return vec!["none".to_owned()];
+    }
+    obstacles
+        .iter()
+        .map(|obstacle| {
+            let doubt = if obstacle.known { "" } else { "?" };
+            format!("{}{doubt}", obstacle.kind.word())
+        })
+        .collect()
 }
 
 pub(super) const fn restorability_tone(verdict: Restorability) -> Tone {

@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use super::{Error, ErrorKind, output};
-use crate::assess::{self, Facts, Found, Purpose, RotationInput, gate};
+use crate::assess::{
+    self, Decided, Facts, Found, FoundTarget, Purpose, RotationInput, Target, gate,
+};
 use crate::cli;
 use crate::model::verdict::{Intent, KeyCheck, KeyRow, RotationCheck};
 use crate::model::{Policy, Snapshot, Timestamp, Unit};
@@ -192,19 +194,29 @@ pub(super) fn snapshots(
         let mut evidence = view.evidence(as_of)?;
         let facts = Facts::folded(&mut evidence, policy, as_of);
         let decided = facts.decide(&purpose, rows(view, as_of))?;
+        let target = match &args.restore_to {
+            None => None,
+            Some(text) => Some(target(&decided, text)?),
+        };
         let assessment = decided.assessment();
         let printed = (|| -> Result<(), Stop> {
-            let mut list = report::snapshots(format, Frame::from(&assessment), layout, out)?;
+            let frame = Frame::from(&assessment);
+            let restore_to = args.restore_to.as_deref();
+            let mut list = report::snapshots(format, frame, restore_to, layout, out)?;
             view.for_each_snapshot(as_of, &mut |row| -> Result<(), Stop> {
                 let wanted = among(&args.project, &row.project.id)
                     && among(&args.cluster, &row.cluster)
                     && (args.key.is_none() || decided.is_under(row, 0));
-                if wanted && let Some(verdict) = decided.snapshot(row) {
+                if wanted && let Some(mut verdict) = decided.snapshot(row) {
                     let in_time = args.expires_before.is_none_or(|before| {
                         verdict.expires_at.is_some_and(|expires| expires < before)
                     });
                     let judged = args.verdict.is_empty() || args.verdict.contains(&verdict.verdict);
                     if in_time && judged {
+                        if let Some(target) = &target {
+                            let versions = view.versions(as_of, row)?;
+                            verdict.obstacles = Some(decided.obstacles(target, row, &versions));
+                        }
                         list.row(&verdict)?;
                     }
                 }
@@ -214,6 +226,42 @@ pub(super) fn snapshots(
         })();
         stopped(printed, gate::PASSED)
     })
+}
+
+fn target(decided: &Decided<'_>, text: &str) -> Result<Box<Target>, Error> {
+    match decided.target(text) {
+        FoundTarget::One(target) => Ok(target),
+        FoundTarget::Unknown(known) => {
+            let none = known.is_empty();
+            let error = Error::new(
+                ErrorKind::Usage,
+                format!("no list or snapshot names a cluster `{text}`"),
+            );
+            let error = some_of(error, known);
+            Err(error.hint(if none {
+                "ingest the cluster list of its project"
+            } else {
+                "a cluster is named by its project's id, a slash and its own name"
+            }))
+        }
+        FoundTarget::Several(base_urls) => {
+            let error = Error::new(
+                ErrorKind::Usage,
+                format!("`{text}` is a cluster of several services"),
+            );
+            Err(some_of(error, base_urls))
+        }
+    }
+}
+
+/// The first few of a list that may be long.
+fn some_of(error: Error, known: Vec<String>) -> Error {
+    let left_out = known.len().saturating_sub(20);
+    let error = known.into_iter().take(20).fold(error, Error::cause);
+    if left_out == 0 {
+        return error;
+    }
+    error.cause(format!("and {left_out} more"))
 }
 
 pub(super) fn keys(

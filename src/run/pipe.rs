@@ -48,6 +48,7 @@ pub(super) fn import<T: Send, U, E: Send>(
                     base_url: String::new(),
                 }),
                 cluster: Arc::default(),
+                version: None,
             };
             // Without the last step the import is given up.
             let read = read(&mut sender)?;
@@ -103,6 +104,7 @@ struct Row {
     keep: bool,
     frequency: Option<String>,
     copied: bool,
+    version: Option<Arc<str>>,
     keys: KeyColumn,
 }
 
@@ -122,6 +124,7 @@ fn keep(import: &mut Import<'_>, received: Receiver<Vec<Step>>) -> Result<(), En
                 keep: row.keep,
                 frequency: row.frequency.as_deref(),
                 copied: row.copied,
+                version: row.version.as_deref(),
                 keys: row.keys,
             })?,
             Step::Reading(reading) => import.reading(&reading)?,
@@ -139,6 +142,7 @@ pub(super) struct Sender {
     /// Those of the row before: most rows share them.
     project: Arc<ProjectRef>,
     cluster: Arc<str>,
+    version: Option<Arc<str>>,
 }
 
 impl Sender {
@@ -166,6 +170,9 @@ impl Intake for Sender {
         if *self.cluster != *shown.cluster {
             self.cluster = shown.cluster.into();
         }
+        if self.version.as_deref() != shown.version {
+            self.version = shown.version.map(Arc::from);
+        }
         self.push(Step::Snapshot(Row {
             project: Arc::clone(&self.project),
             cluster: Arc::clone(&self.cluster),
@@ -178,6 +185,7 @@ impl Intake for Sender {
             keep: shown.keep,
             frequency: shown.frequency.map(str::to_owned),
             copied: shown.copied,
+            version: self.version.clone(),
             keys: shown.keys.clone(),
         }))
     }
@@ -216,6 +224,7 @@ mod tests {
             keep: false,
             frequency: Some("daily"),
             copied: false,
+            version: None,
             keys: KeyColumn::Absent,
         })
     }

@@ -28,8 +28,8 @@ const LISTED_PROJECT: Table = Table {
 const CLUSTER_STATE: Table = Table {
     name: "cluster_state",
     insert: "INSERT INTO cluster_state (content, position, id, name, sharded, state, encryption,
-             encryption_text, backup_enabled, pit_enabled, paused, dedicated)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             encryption_text, backup_enabled, pit_enabled, paused, dedicated, version, instance_size)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
 };
 const KEY_SETTINGS: Table = Table {
     name: "key_settings",
@@ -194,6 +194,8 @@ fn cluster_state(cluster: &ClusterState) -> Vec<Value> {
         opt_flag(cluster.pit_enabled),
         opt_flag(cluster.paused),
         flag(cluster.dedicated),
+        opt_text(cluster.version.as_ref()),
+        opt_text(cluster.instance_size.as_ref()),
     ]
 }
 

@@ -71,7 +71,7 @@ impl Contents {
             conn,
             "cluster_state",
             "SELECT content, id, name, sharded, state, encryption, encryption_text,
-             backup_enabled, pit_enabled, paused, dedicated
+             backup_enabled, pit_enabled, paused, dedicated, version, instance_size
              FROM cluster_state ORDER BY content, position",
             |content, cells| {
                 let (Content::Clusters {
@@ -92,6 +92,8 @@ impl Contents {
                     pit_enabled: cells.get(8)?,
                     paused: cells.get(9)?,
                     dedicated: cells.get(10)?,
+                    version: cells.get(11)?,
+                    instance_size: cells.get(12)?,
                 });
                 Ok(())
             },

@@ -29,6 +29,7 @@ pub(super) struct Sightings<'c> {
     clusters: HashMap<ProjectRef, HashMap<String, i64>>,
     key_columns: HashMap<KeyColumn, i64>,
     cluster_key_columns: HashSet<(i64, i64)>,
+    versions: HashMap<String, i64>,
 }
 
 impl<'c> Sightings<'c> {
@@ -37,8 +38,9 @@ impl<'c> Sightings<'c> {
             conn,
             add: conn.prepare_cached(
                 "INSERT INTO snapshot (cluster, id, ordinal, shape, status, status_text,
-                 created_at, expires_at, keep, frequency, copied, key_column, first_at, last_at)
-                 VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)
+                 created_at, expires_at, keep, frequency, copied, key_column, version, first_at,
+                 last_at)
+                 VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)
                  ON CONFLICT (cluster, id, ordinal) DO UPDATE SET
                      first_at = min(first_at, excluded.first_at),
                      last_at = max(last_at, excluded.last_at)
@@ -51,13 +53,15 @@ impl<'c> Sightings<'c> {
                      AND keep = excluded.keep
                      AND frequency IS excluded.frequency
                      AND copied = excluded.copied
-                     AND key_column = excluded.key_column",
+                     AND key_column = excluded.key_column
+                     AND version IS excluded.version",
             )?,
             same: conn.prepare_cached(
                 "SELECT ordinal, first_at, last_at FROM snapshot
                  WHERE cluster = ?1 AND id = ?2 AND shape = ?3 AND status = ?4
                      AND status_text IS ?5 AND created_at IS ?6 AND expires_at IS ?7
-                     AND keep = ?8 AND frequency IS ?9 AND copied = ?10 AND key_column = ?11",
+                     AND keep = ?8 AND frequency IS ?9 AND copied = ?10 AND key_column = ?11
+                     AND version IS ?12",
             )?,
             widen: conn.prepare_cached(
                 "UPDATE snapshot SET first_at = min(first_at, ?4), last_at = max(last_at, ?4)
@@ -65,14 +69,16 @@ impl<'c> Sightings<'c> {
             )?,
             another: conn.prepare_cached(
                 "INSERT INTO snapshot (cluster, id, ordinal, shape, status, status_text,
-                 created_at, expires_at, keep, frequency, copied, key_column, first_at, last_at)
+                 created_at, expires_at, keep, frequency, copied, key_column, version, first_at,
+                 last_at)
                  VALUES (?1, ?2,
                      (SELECT max(ordinal) + 1 FROM snapshot WHERE cluster = ?1 AND id = ?2),
-                     ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)",
+                     ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)",
             )?,
             clusters: HashMap::new(),
             key_columns: HashMap::new(),
             cluster_key_columns: HashSet::new(),
+            versions: HashMap::new(),
         })
     }
 
@@ -80,6 +86,7 @@ impl<'c> Sightings<'c> {
     pub(super) fn keep(&mut self, shown: &Shown<'_>) -> Result<bool, StoreError> {
         let cluster = self.cluster(shown.project, shown.cluster)?;
         let key_column = self.key_column(cluster, &shown.keys)?;
+        let version = self.version(shown.version)?;
         let (status, status_text) = lower_status(&shown.status);
         let at = shown.at.unix();
         let created_at = shown.created_at.map(Timestamp::unix);
@@ -97,6 +104,7 @@ impl<'c> Sightings<'c> {
             shown.frequency,
             shown.copied,
             key_column,
+            version,
             at
         ])?;
         if changed > 0 {
@@ -113,7 +121,8 @@ impl<'c> Sightings<'c> {
             shown.keep,
             shown.frequency,
             shown.copied,
-            key_column
+            key_column,
+            version
         ])?;
         if let Some(row) = same.next()? {
             let (ordinal, first_at, last_at): (i64, i64, i64) =
@@ -139,6 +148,7 @@ impl<'c> Sightings<'c> {
             shown.frequency,
             shown.copied,
             key_column,
+            version,
             at
         ])?;
         Ok(true)
@@ -166,6 +176,21 @@ impl<'c> Sightings<'c> {
             .or_default()
             .insert(name.to_owned(), no);
         Ok(no)
+    }
+
+    fn version(&mut self, text: Option<&str>) -> Result<Option<i64>, StoreError> {
+        let Some(text) = text else { return Ok(None) };
+        if let Some(&no) = self.versions.get(text) {
+            return Ok(Some(no));
+        }
+        let no = find_or_add(
+            self.conn,
+            "SELECT no FROM mongod_version WHERE text = ?1",
+            "INSERT INTO mongod_version (text) VALUES (?1)",
+            &[text],
+        )?;
+        self.versions.insert(text.to_owned(), no);
+        Ok(Some(no))
     }
 
     fn key_column(&mut self, cluster: i64, keys: &KeyColumn) -> Result<i64, StoreError> {

@@ -64,6 +64,39 @@ pub(super) fn for_each<E: From<StoreError>>(
     Ok(())
 }
 
+/// Every MongoDB version that lists at or before `as_of` told of a snapshot, as they spell it.
+/// Lists and verdicts do without it, so it is not read with the rows.
+pub(super) fn versions(
+    conn: &Connection,
+    as_of: Timestamp,
+    snapshot: &Snapshot,
+) -> Result<Vec<String>, StoreError> {
+    let mut select = conn.prepare_cached(
+        "SELECT DISTINCT version, text FROM snapshot
+         LEFT JOIN mongod_version ON mongod_version.no = version
+         WHERE id = ?1 AND first_at <= ?2 AND version IS NOT NULL AND cluster = (
+             SELECT cluster.no FROM cluster JOIN project ON project.no = cluster.project
+             WHERE project.id = ?3 AND base_url = ?4 AND name = ?5)
+         ORDER BY text",
+    )?;
+    let mut rows = select.query(params![
+        snapshot.id,
+        as_of.unix(),
+        snapshot.project.id,
+        snapshot.project.base_url,
+        snapshot.cluster
+    ])?;
+    let mut versions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let cells = Cells {
+            table: "mongod_version",
+            row,
+        };
+        versions.push(cells.get(1)?);
+    }
+    Ok(versions)
+}
+
 struct Reader<'c> {
     conn: &'c Connection,
     as_of: Timestamp,

@@ -49,6 +49,15 @@ impl<'c> View<'c> {
         snapshots::for_each(self.conn, as_of, each)
     }
 
+    /// Every MongoDB version that lists at or before `as_of` told of a snapshot, verbatim.
+    pub fn versions(
+        &self,
+        as_of: Timestamp,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<String>, StoreError> {
+        snapshots::versions(self.conn, as_of, snapshot)
+    }
+
     fn later_exists(&self, as_of: Timestamp) -> Result<bool, StoreError> {
         let mut later = self
             .conn

@@ -6,15 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::support::cmd::{Place, fixture, ran};
-use crate::support::evidence::{CHECK_AS_OF, HELD, SAFE, UNKNOWN};
-
-/// A place whose store holds `fixtures/check`.
-fn checked() -> Place {
-    let place = Place::new();
-    let ran = place.run(&["ingest", fixture("check").to_str().unwrap()]);
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    place
-}
+use crate::support::evidence::{CHECK_AS_OF, HELD, SAFE, UNKNOWN, base as checked};
 
 #[test]
 fn usage_errors_say_so_on_stderr_and_exit_with_2() {

@@ -9,16 +9,10 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::support::cmd::{Place, fixture};
-use crate::support::evidence::{CHECK_AS_OF, HELD};
-
-/// A place whose store holds `fixtures/check`.
-fn checked() -> Place {
-    let place = Place::new();
-    let ran = place.run(&["ingest", fixture("check").to_str().unwrap()]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    place
-}
+#[cfg(all(target_os = "linux", feature = "real-servers"))]
+use crate::support::cmd::Place;
+use crate::support::cmd::fixture;
+use crate::support::evidence::{CHECK_AS_OF, HELD, base as checked};
 
 fn open(path: &Path) -> Connection {
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap()

@@ -4,11 +4,7 @@
 use serde_json::Value;
 
 use crate::support::cmd::{Place, copy, fixture};
-
-const AS_OF: &str = "2026-11-01T03:00:00Z";
-const HELD: &str = "arn:aws:kms:us-east-1:111122223333:key/4a9d2c61-0f38-4b7e-9c15-d27e80b6f341";
-const SAFE: &str = "arn:aws:kms:us-east-1:111122223333:key/7c1e5f08-6b2a-4d93-8e47-15a09c3bd862";
-const UNKNOWN: &str = "arn:aws:kms:us-east-1:111122223333:key/b05f7e93-2d14-4c68-a3b9-680d4f21ce57";
+use crate::support::evidence::{CHECK_AS_OF as AS_OF, HELD, SAFE, UNKNOWN, base};
 
 fn check(place: &Place, key: &str) -> (i32, Value) {
     place.json(&["--offline", "--as-of", AS_OF, "check", key])
@@ -16,9 +12,7 @@ fn check(place: &Place, key: &str) -> (i32, Value) {
 
 #[test]
 fn three_keys_three_answers() {
-    let place = Place::new();
-    let ran = place.run(&["ingest", fixture("check").to_str().unwrap()]);
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let place = base();
     for (key, verdict, code) in [
         (HELD, "held", 1),
         (SAFE, "safe", 0),

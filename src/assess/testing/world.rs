@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use super::{Facts, Found, Purpose, RotationInput};
+use crate::assess::FoundTarget;
 use crate::model::evidence::Root;
 use crate::model::reading::{
     ClusterState, CompliancePolicy, Content, KeySettings, ListedProject, Outcome, Reading, RootId,
@@ -238,6 +239,27 @@ impl World {
             Found::Unresolved(spelling) => decided.check_unresolved(intent, &spelling),
             Found::Several(_) | Found::Alias(_) => panic!("{key} is no one key"),
         }
+    }
+
+    /// What keeps the first snapshot from a cluster: the kinds, `?` behind what cannot be told.
+    pub(crate) fn obstacles(&self, target: &str, versions: &[&str]) -> String {
+        let facts = Facts::new(&self.evidence, &self.policy, self.as_of);
+        let decided = facts
+            .decide(&Purpose::Audit, |take| self.stream(take))
+            .unwrap();
+        let target = match decided.target(target) {
+            FoundTarget::One(target) => target,
+            FoundTarget::Unknown(known) => return format!("unknown: {}", known.join(" ")),
+            FoundTarget::Several(urls) => return format!("several: {}", urls.join(" ")),
+        };
+        let versions: Vec<String> = versions.iter().map(|v| (*v).to_owned()).collect();
+        let found = decided.obstacles(&target, &self.rows[0], &versions);
+        assert!(found.iter().all(|obstacle| !obstacle.detail.is_empty()));
+        let words = found.iter().map(|obstacle| {
+            let doubt = if obstacle.known { "" } else { "?" };
+            format!("{}{doubt}", obstacle.kind.word())
+        });
+        words.collect::<Vec<_>>().join(" ")
     }
 
     /// The verdict on each key, for deletion; what needs it is only counted.

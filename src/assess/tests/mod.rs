@@ -14,4 +14,5 @@ mod identities;
 mod property;
 mod restore;
 mod rotation;
+mod target;
 mod windows;

@@ -269,6 +269,7 @@ impl<I: Intake> Loose<'_, '_, I> {
                     keep: snapshot.keep,
                     frequency: None,
                     copied: false,
+                    version: None,
                     keys: snapshot.keys,
                 };
                 self.shared.intake.snapshot(&shown).map_err(Stop::Intake)

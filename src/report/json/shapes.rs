@@ -379,12 +379,35 @@ impl<'a> From<&'a verdict::SnapshotVerdict> for Snapshot<'a> {
     }
 }
 
-/// A row of `snapshots`: that of an audit, and when it was taken.
+/// A row of `snapshots`: that of an audit, when it was taken, and what keeps it from one cluster.
 #[derive(Serialize)]
 pub(super) struct ListedSnapshot<'a> {
     #[serde(flatten)]
     pub(super) judged: Snapshot<'a>,
     pub(super) created_at: Option<Time>,
+    /// Null: nobody asked.
+    pub(super) obstacles: Option<Vec<Obstacle<'a>>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Obstacle<'a> {
+    kind: &'static str,
+    known: bool,
+    detail: &'a str,
+}
+
+pub(super) fn obstacles(row: &verdict::SnapshotVerdict) -> Option<Vec<Obstacle<'_>>> {
+    let obstacles = row.obstacles.as_ref()?;
+    Some(
+        obstacles
+            .iter()
+            .map(|obstacle| Obstacle {
+                kind: obstacle.kind.word(),
+                known: obstacle.known,
+                detail: &obstacle.detail,
+            })
+            .collect(),
+    )
 }
 
 #[derive(Serialize)]

@@ -1,15 +1,18 @@
 //! The tables of lists: snapshots, keys, projects, downloads, and what `probe` and `ingest` did.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::page::{Cell, Column, Grid, Page};
 use crate::model::evidence::Observation;
-use crate::model::verdict::{KeyRow, KeyState, ProjectVerdict, SnapshotVerdict};
+use crate::model::verdict::{KeyRow, KeyState, Obstacle, ProjectVerdict, SnapshotVerdict};
 use crate::model::{Timestamp, verdict::Deletability};
 use crate::report::words::{self, Tone, number};
 use crate::report::{DownloadRow, Frame, IngestReport, Layout, ProbeReport};
 use Column::{Elastic, Rigid};
 
+/// Sentences about obstacles; beyond them a table is no place to read.
+const SENTENCES: usize = 30;
 /// Rows of one grid: its columns are as wide as its widest row, so all rows are held until then.
 const CHUNK: usize = 500;
 
@@ -19,10 +22,16 @@ pub(in crate::report) struct Snapshots<'a> {
     frame: Frame<'a>,
     waiting: Vec<SnapshotVerdict>,
     n_rows: usize,
+    /// The cluster that the rows might go to.
+    restore_to: Option<&'a str>,
+    /// What keeps them from it, each sentence once.
+    sentences: BTreeSet<Obstacle>,
+    more_sentences: bool,
 }
 
 pub(in crate::report) fn snapshots<'a>(
     frame: Frame<'a>,
+    restore_to: Option<&'a str>,
     layout: Layout,
     out: &'a mut dyn Write,
 ) -> Snapshots<'a> {
@@ -31,12 +40,16 @@ pub(in crate::report) fn snapshots<'a>(
         frame,
         waiting: Vec::new(),
         n_rows: 0,
+        restore_to,
+        sentences: BTreeSet::new(),
+        more_sentences: false,
     }
 }
 
 impl Snapshots<'_> {
     pub(in crate::report) fn row(&mut self, row: &SnapshotVerdict) -> io::Result<()> {
         self.n_rows += 1;
+        self.note_obstacles(row);
         self.waiting.push(row.clone());
         if self.waiting.len() >= CHUNK {
             self.print()?;
@@ -47,8 +60,50 @@ impl Snapshots<'_> {
     pub(in crate::report) fn finish(mut self) -> io::Result<()> {
         self.print()?;
         none(&mut self.page, self.n_rows, "snapshot")?;
+        self.obstacles()?;
         frame(&mut self.page, self.frame)?;
         self.page.finish()
+    }
+
+    /// Rows share most of them: a target that is too small is so for all.
+    fn note_obstacles(&mut self, row: &SnapshotVerdict) {
+        for obstacle in row.obstacles.iter().flatten() {
+            if self.sentences.contains(obstacle) {
+                continue;
+            }
+            if self.sentences.len() < SENTENCES {
+                self.sentences.insert(obstacle.clone());
+            } else {
+                self.more_sentences = true;
+            }
+        }
+    }
+
+    fn obstacles(&mut self) -> io::Result<()> {
+        let Some(target) = self.restore_to.filter(|_| !self.sentences.is_empty()) else {
+            return Ok(());
+        };
+        let title = format!("What stands in the way of a restore to {target}");
+        self.page.heading(&title)?;
+        let mut grid = Grid::without_header();
+        for obstacle in &self.sentences {
+            let (tone, cannot_tell) = if obstacle.known {
+                (Tone::Bad, "")
+            } else {
+                (Tone::Doubtful, "cannot tell: ")
+            };
+            grid.row(vec![
+                Cell::new(""),
+                Cell::new(obstacle.kind.word()).tone(tone),
+                Cell::new(&format!("{cannot_tell}{}", obstacle.detail)),
+            ]);
+        }
+        self.page.grid(grid)?;
+        if self.more_sentences {
+            let more = "and more (`--format json` has the obstacles of every snapshot)";
+            self.page.line(Tone::Plain, more)?;
+        }
+        Ok(())
     }
 
     fn print(&mut self) -> io::Result<()> {
@@ -94,6 +149,7 @@ pub(super) fn snapshot_grid(page: &Page<'_>, rows: &[SnapshotVerdict]) -> Grid {
         }
     }
     let narrow = page.is_narrow();
+    let to_somewhere = rows.iter().any(|row| row.obstacles.is_some());
     let mut grid = Grid::new(if narrow {
         vec![
             Rigid("VERDICT"),
@@ -111,6 +167,9 @@ pub(super) fn snapshot_grid(page: &Page<'_>, rows: &[SnapshotVerdict]) -> Grid {
             Elastic("WHY"),
             Rigid("EXPIRES"),
         ]
+        .into_iter()
+        .chain(to_somewhere.then_some(Elastic("OBSTACLES")))
+        .collect()
     });
     for row in rows {
         let verdict = Cell::new(row.verdict.word()).tone(words::restorability_tone(row.verdict));
@@ -119,10 +178,13 @@ pub(super) fn snapshot_grid(page: &Page<'_>, rows: &[SnapshotVerdict]) -> Grid {
         let id = ids.short(&row.id);
         let under: Vec<String> = row.keys.iter().map(|key| keys.short(key)).collect();
         let why = why(row);
+        let obstacles = row.obstacles.as_ref();
+        let obstacles = obstacles.map(|all| words::obstacles(all).join(", "));
         let expires = row.expires_at.map(|at| at.to_string()).unwrap_or_default();
         if narrow {
             let mut lines = vec![why];
             lines.extend(under);
+            lines.extend(obstacles.map(|all| format!("obstacles: {all}")));
             lines.retain(|line| !line.is_empty());
             // The day is enough where there is no room.
             let day = expires.split('T').next().unwrap_or_default();
@@ -133,7 +195,7 @@ pub(super) fn snapshot_grid(page: &Page<'_>, rows: &[SnapshotVerdict]) -> Grid {
                 Cell::new(day),
             ]);
         } else {
-            grid.row(vec![
+            let mut cells = vec![
                 verdict,
                 Cell::new(&project),
                 Cell::new(&cluster),
@@ -141,7 +203,9 @@ pub(super) fn snapshot_grid(page: &Page<'_>, rows: &[SnapshotVerdict]) -> Grid {
                 Cell::new(&under.join(", ")),
                 Cell::new(&why),
                 Cell::new(&expires),
-            ]);
+            ];
+            cells.extend(obstacles.map(|all| Cell::new(&all)));
+            grid.row(cells);
         }
     }
     grid

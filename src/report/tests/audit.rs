@@ -116,7 +116,14 @@ fn allowed_findings_are_counted_and_not_shown() {
 fn a_long_list_streams() {
     let frame_of = sample::nothing();
     let mut bytes = Vec::new();
-    let mut rows = snapshots(Format::Table, Frame::from(&frame_of), PIPE, &mut bytes).unwrap();
+    let mut rows = snapshots(
+        Format::Table,
+        Frame::from(&frame_of),
+        None,
+        PIPE,
+        &mut bytes,
+    )
+    .unwrap();
     for n in 0..1_201 {
         let row = sample::snapshot(Restorability::Restorable, "p", "c", &format!("s{n}"), ARN);
         rows.row(&row).unwrap();

@@ -36,6 +36,7 @@ fn show_some(import: &mut Import<'_>, n_snapshots: usize) -> Result<(), StoreErr
             keep: false,
             frequency: None,
             copied: false,
+            version: None,
             keys: KeyColumn::Absent,
         })?;
     }

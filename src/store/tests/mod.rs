@@ -73,6 +73,7 @@ fn show(
         keep: sighting.keep,
         frequency: sighting.frequency.as_deref(),
         copied: sighting.copied,
+        version: None,
         keys: sighting.keys.clone(),
     })
 }

@@ -60,12 +60,14 @@ fn cluster_state() -> impl Strategy<Value = ClusterState> {
         (opt_text(), text(), flag(), opt_text()),
         option::of(encryption),
         (flag(), flag(), flag(), any::<bool>()),
+        (opt_text(), opt_text()),
     )
         .prop_map(
             |(
                 (id, name, sharded, state),
                 encryption,
                 (backup_enabled, pit_enabled, paused, dedicated),
+                (version, instance_size),
             )| ClusterState {
                 id,
                 name,
@@ -76,6 +78,8 @@ fn cluster_state() -> impl Strategy<Value = ClusterState> {
                 pit_enabled,
                 paused,
                 dedicated,
+                version,
+                instance_size,
             },
         )
 }

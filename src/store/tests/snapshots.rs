@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::samples::{project, sighting};
-use super::{at, dump, evidence, import, memory, show, snapshots};
+use super::{at, dump, evidence, import, memory, show, snapshots, view};
 use crate::model::evidence::{KeyColumn, SnapshotShape, SnapshotStatus};
-use crate::model::intake::Intake;
+use crate::model::intake::{Intake, Shown};
 use crate::model::reading::{Content, Gap, Outcome, Scope};
 use crate::model::{ProjectRef, Reading, RootId, Sighting, Snapshot, Source, Timestamp};
 use crate::store::{Store, StoreError};
@@ -356,4 +356,84 @@ fn the_indexes_serve_what_they_are_for() {
         assert!(plan.contains(index), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }
+}
+
+/// Shows a snapshot as taken with this MongoDB version.
+fn show_version(store: &mut Store, seconds: i64, id: &str, version: Option<&str>) {
+    import(store, |import| {
+        import.snapshot(&Shown {
+            project: &home("p"),
+            cluster: "c",
+            id,
+            at: at(seconds),
+            shape: SnapshotShape::ReplicaSet,
+            status: SnapshotStatus::Completed,
+            created_at: None,
+            expires_at: None,
+            keep: false,
+            frequency: None,
+            copied: false,
+            version,
+            keys: KeyColumn::Absent,
+        })
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_snapshot_keeps_every_version_that_it_was_shown_with() {
+    let mut store = memory();
+    for (seconds, id, version) in [
+        (1, "s1", None),
+        (2, "s1", Some("7.0.12")),
+        (3, "s1", Some("7.0.12")),
+        (4, "s1", Some("7.0.2")),
+        (5, "s1", Some("7.0.12")),
+        (1, "s2", None),
+        (1, "s3", Some("8.0.0-rc3")),
+    ] {
+        show_version(&mut store, seconds, id, version);
+    }
+    let unchanged = dump(&store);
+    show_version(&mut store, 2, "s1", Some("7.0.12"));
+    assert_eq!(dump(&store), unchanged);
+    // (as of, snapshot, versions)
+    let table: [(i64, &str, &[&str]); 6] = [
+        (1, "s1", &[]),
+        (2, "s1", &["7.0.12"]),
+        (9, "s1", &["7.0.12", "7.0.2"]),
+        (9, "s2", &[]),
+        (9, "s3", &["8.0.0-rc3"]),
+        (9, "s4", &[]),
+    ];
+    for (seconds, id, expected) in table {
+        let row = Snapshot {
+            project: home("p"),
+            cluster: "c".to_owned(),
+            id: id.to_owned(),
+            sightings: Vec::new(),
+        };
+        let found = view(&store, |view| view.versions(at(seconds), &row));
+        assert_eq!(found, expected, "{id} as of {seconds}");
+    }
+    // One row for each version, and one for none.
+    let rows = snapshots(&store, Timestamp::MAX);
+    let sightings: Vec<usize> = rows.iter().map(|row| row.sightings.len()).collect();
+    assert_eq!(sightings, [3, 1, 1]);
+}
+
+#[test]
+fn a_version_that_went_missing_is_told() {
+    let mut store = memory();
+    show_version(&mut store, 1, "s1", Some("7.0.12"));
+    store
+        .conn
+        .execute_batch("DELETE FROM mongod_version")
+        .unwrap();
+    let [row] = snapshots(&store, Timestamp::MAX).try_into().unwrap();
+    let error = store.view(|view| view.versions(Timestamp::MAX, &row));
+    assert!(
+        matches!(error, Err(StoreError::Corrupt { .. })),
+        "{error:?}"
+    );
 }
