@@ -2,6 +2,7 @@
 //! reads the environment. Every problem of the file is reported in one go. Opens nothing but the
 //! configuration file, and decides nothing about evidence.
 
+pub mod atlas;
 mod section;
 mod statements;
 

@@ -13,6 +13,7 @@ pub mod assess;
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod http;
 pub mod ingest;
 pub mod probe;
 pub mod report;

@@ -4,6 +4,7 @@
 pub mod evidence;
 pub mod intake;
 pub mod key_id;
+pub mod login;
 pub mod policy;
 pub mod reading;
 pub mod time;
@@ -11,6 +12,7 @@ pub mod verdict;
 
 pub use evidence::{Evidence, Forgotten, HoldSeen, Observation, Root, Sighting, Snapshot};
 pub use key_id::{KeyId, Match, Provider, Spelling, Unit};
+pub use login::{Login, Secret};
 pub use policy::Policy;
 pub use reading::{ProjectRef, Reading, RootId, Scope, Source};
 pub use time::Timestamp;

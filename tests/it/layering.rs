@@ -5,13 +5,15 @@ use std::path::Path;
 use crate::support::cmd::repository;
 
 /// What each layer may name besides itself. `run` and `main` may name everything.
-const MAY_NAME: [(&str, &[&str]); 9] = [
+const MAY_NAME: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("assess", &["model"]),
     ("report", &["model"]),
     ("store", &["model"]),
     ("ingest", &["model"]),
-    ("probe", &["model"]),
+    ("http", &["model"]),
+    ("collect", &["model", "http"]),
+    ("probe", &["model", "http"]),
     ("cli", &["model"]),
     ("error", &[]),
     ("config", &["model", "cli", "error"]),
