@@ -103,6 +103,8 @@ pub enum Color {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Read a backup service's inventory into a bundle, to be ingested here or elsewhere
+    Collect(Collect),
     /// Read backup inventories into the store
     Ingest(Ingest),
     /// Ask the key services for the state of keys
@@ -123,8 +125,44 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
+pub struct Collect {
+    /// Read from this service
+    #[arg(value_enum, value_name = "SOURCE")]
+    pub source: LiveSource,
+
+    /// Write the bundle into this folder, which must be new or empty
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+
+    /// Read only the projects of this organization
+    #[arg(long, value_name = "ID", conflicts_with = "project")]
+    pub org: Option<String>,
+
+    /// Read only this project; repeat for several [default: all that the login sees]
+    #[arg(long, value_name = "ID")]
+    pub project: Vec<String>,
+
+    /// Log in with this profile of the Atlas CLI [default: `default`]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// Go on where a stopped run left `--out`
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// A service whose inventory is read over the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LiveSource {
+    /// The Atlas Administration API
+    Atlas,
+    /// The Ops Manager or Cloud Manager API (not in this release)
+    OpsManager,
+}
+
+#[derive(Debug, Args)]
 pub struct Ingest {
-    /// Read these files and folders; `-` is standard input
+    /// Read these files and folders; `-` is standard input, `atlas` the live service
     ///
     /// `atlas`, `ops-manager` and `download` are words of their own: a folder of that name is
     /// given as `./atlas`.
@@ -159,13 +197,27 @@ impl From<OsString> for Input {
     }
 }
 
-/// What is said about loose files, which do not say it themselves.
+/// What is said about loose files, which do not say it themselves, and about a live source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-#[command(next_help_heading = "About loose files")]
+#[command(next_help_heading = "About what is read")]
 pub struct IngestFlags {
-    /// Take this as the project of what names none
+    /// Take this as the project of what names none; with `atlas`, read only this project
+    /// (repeat for several)
     #[arg(long, value_name = "ID", requires = "paths")]
-    pub project: Option<String>,
+    pub project: Vec<String>,
+
+    /// With `atlas`: read only the projects of this organization
+    #[arg(
+        long,
+        value_name = "ID",
+        requires = "paths",
+        conflicts_with = "project"
+    )]
+    pub org: Option<String>,
+
+    /// With `atlas`: log in with this profile of the Atlas CLI
+    #[arg(long, value_name = "NAME", requires = "paths")]
+    pub profile: Option<String>,
 
     /// Take this as the cluster of what names none
     #[arg(long, value_name = "NAME", requires = "paths")]
@@ -299,12 +351,16 @@ pub struct Check {
     pub to: Option<String>,
 
     /// Judge by the answers in the store, and ask no key service
-    #[arg(long, conflicts_with = "refresh")]
+    #[arg(long)]
     pub no_probe: bool,
 
-    /// Read again what the credentials allow, however young it is
+    /// Read the inventory of every Atlas root again before judging, with the login that is there
     #[arg(long)]
     pub refresh: bool,
+
+    /// With --refresh: log in with this profile of the Atlas CLI
+    #[arg(long, value_name = "NAME", requires = "refresh")]
+    pub profile: Option<String>,
 
     /// List at most this many of the things that need the key; all are counted
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -352,9 +408,18 @@ impl Cli {
     /// arguments before it hands the global ones down.
     fn misfit(&self) -> Option<String> {
         let Global {
-            offline, format, ..
+            offline,
+            format,
+            as_of,
+            ..
         } = self.global;
         match &self.command {
+            Command::Collect(_) if offline => {
+                Some("`collect` needs the network, which `--offline` refuses".to_owned())
+            }
+            Command::Collect(_) if as_of.is_some() => {
+                Some("`collect` reads now, which `--as-of` excludes".to_owned())
+            }
             Command::Probe(probe) if offline && !probe.explain => {
                 Some("`probe` asks the key services, which `--offline` refuses".to_owned())
             }
@@ -363,18 +428,32 @@ impl Cli {
             {
                 Some("a live inventory needs the network, which `--offline` refuses".to_owned())
             }
+            Command::Ingest(Ingest { paths, flags })
+            | Command::Audit(Audit { paths, flags, .. })
+                if flags.misfit(paths).is_some() =>
+            {
+                flags.misfit(paths).map(str::to_owned)
+            }
+            Command::Check(check) if as_of.is_some() && check.refresh => {
+                Some("`--refresh` reads now, which `--as-of` excludes".to_owned())
+            }
             Command::Check(check) if offline && check.refresh => {
                 Some("`--refresh` needs the network, which `--offline` refuses".to_owned())
             }
             Command::Check(check) if check.to.is_some() && check.intent != Intent::Rotate => {
                 Some("`--to` goes with `--for rotate`".to_owned())
             }
-            Command::Ingest(_) | Command::Probe(_) if format == Format::Csv => Some(format!(
-                "`{}` has no format `{}`; take `table` or `json`",
-                self.command.word(),
-                format.word()
-            )),
-            Command::Ingest(_)
+            Command::Collect(_) | Command::Ingest(_) | Command::Probe(_)
+                if format == Format::Csv =>
+            {
+                Some(format!(
+                    "`{}` has no format `{}`; take `table` or `json`",
+                    self.command.word(),
+                    format.word()
+                ))
+            }
+            Command::Collect(_)
+            | Command::Ingest(_)
             | Command::Probe(_)
             | Command::Audit(_)
             | Command::Snapshots(_)
@@ -390,6 +469,7 @@ impl Command {
     /// The name that was typed.
     pub const fn word(&self) -> &'static str {
         match self {
+            Self::Collect(_) => "collect",
             Self::Ingest(_) => "ingest",
             Self::Probe(_) => "probe",
             Self::Audit(_) => "audit",
@@ -398,6 +478,27 @@ impl Command {
             Self::Projects(_) => "projects",
             Self::Check(_) => "check",
             Self::Download(_) => "download",
+        }
+    }
+}
+
+impl IngestFlags {
+    /// Flags of a live source without one, flags of loose files without one.
+    fn misfit(&self, paths: &[Input]) -> Option<&'static str> {
+        let live = paths.iter().any(Input::is_live);
+        let loose = paths.iter().any(|path| !path.is_live());
+        let about_loose = self.cluster.is_some()
+            || self.base_url.is_some()
+            || self.observed_at.is_some()
+            || self.complete;
+        if !live && (self.org.is_some() || self.profile.is_some()) {
+            Some("`--org` and `--profile` go with `atlas`")
+        } else if !live && self.project.len() > 1 {
+            Some("what names no project can only be of one: give `--project` once")
+        } else if !loose && about_loose {
+            Some("`--cluster`, `--base-url`, `--observed-at` and `--complete` go with files")
+        } else {
+            None
         }
     }
 }

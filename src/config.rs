@@ -51,6 +51,7 @@ pub struct Config {
     /// `[[kmip]]`; their names and groups are in the policy too.
     pub kmip: Vec<KmipEndpoint>,
     pub gcp: Gcp,
+    pub collect: Collect,
     pub as_of: Option<Timestamp>,
     pub offline: bool,
 }
@@ -86,6 +87,27 @@ pub struct ClientCertificate {
 pub struct Gcp {
     pub endpoint: Option<String>,
     pub projects: Vec<String>,
+}
+
+/// `[collect]`: how patiently an inventory is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collect {
+    /// Seconds until an attempt without an answer is given up.
+    pub timeout: u64,
+    /// How often one request is tried.
+    pub attempts: u16,
+    /// Requests under way at once.
+    pub in_flight: u16,
+}
+
+impl Default for Collect {
+    fn default() -> Self {
+        Self {
+            timeout: 60,
+            attempts: 4,
+            in_flight: 8,
+        }
+    }
 }
 
 /// Settles store and configuration file, and reads the latter.
@@ -137,6 +159,7 @@ pub fn load(global: &cli::Global, environment: Environment<'_>) -> Result<Config
         ca_file: content.ca_file,
         kmip: content.kmip,
         gcp: content.gcp,
+        collect: content.collect,
         as_of: global.as_of,
         offline: global.offline,
     })
@@ -190,6 +213,7 @@ struct Content {
     ca_file: Option<PathBuf>,
     kmip: Vec<KmipEndpoint>,
     gcp: Gcp,
+    collect: Collect,
 }
 
 /// Reads the text of a configuration file that stands in `folder`.
@@ -255,6 +279,26 @@ fn top_level(top: &mut Section<'_>, folder: &Path) -> Content {
                 projects: gcp.texts("projects"),
             })
             .unwrap_or_default(),
+        collect: top.table("collect", collect).unwrap_or_default(),
+    }
+}
+
+fn collect(section: &mut Section<'_>) -> Collect {
+    let default = Collect::default();
+    let timeout = section
+        .duration("timeout")
+        .and_then(|seconds| u64::try_from(seconds).ok());
+    if timeout == Some(0) {
+        section.problem("timeout", "leaves no time for an answer");
+    }
+    Collect {
+        timeout: timeout.unwrap_or(default.timeout),
+        attempts: section
+            .number("attempts", 1, 10, "number of attempts")
+            .unwrap_or(default.attempts),
+        in_flight: section
+            .number("in_flight", 1, 64, "number of requests at once")
+            .unwrap_or(default.in_flight),
     }
 }
 

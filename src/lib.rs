@@ -11,6 +11,7 @@ pub mod model;
 
 pub mod assess;
 pub mod cli;
+pub mod collect;
 pub mod config;
 pub mod error;
 pub mod http;

@@ -3,6 +3,7 @@
 
 mod ingest;
 mod judge;
+mod live;
 mod pipe;
 mod probe;
 
@@ -79,6 +80,7 @@ pub fn run(cli: &Cli, console: &mut Console<'_>) -> Result<u8, Error> {
         console,
     };
     match &cli.command {
+        Command::Collect(args) => session.collect(args),
         Command::Ingest(args) => session.ingest(&args.paths, &args.flags),
         Command::Probe(args) => session.probe(args),
         Command::Audit(args) => session.audit(args),
@@ -96,19 +98,22 @@ pub fn run(cli: &Cli, console: &mut Console<'_>) -> Result<u8, Error> {
 
 impl Session<'_, '_> {
     fn ingest(&mut self, paths: &[Input], flags: &cli::IngestFlags) -> Result<u8, Error> {
-        ingest::refuse_live(paths)?;
+        ingest::refuse_unread(paths)?;
         ingest::find(paths)?;
+        let access = self.login_of(paths, flags)?;
         let mut store = self.create_store()?;
+        let fetched = self.collected(&store, paths, flags, access.as_ref())?;
         let now = wall_clock();
         let imported = ingest::read(
             &mut store,
             &self.config.policy,
-            paths,
+            &fetched.paths,
             flags,
             now,
             self.console,
         )?;
         let code = ingest::exit_code(&store, &self.config.policy, &imported, now)?;
+        let code = code.max(fetched.code);
         imported.tell(self.console);
         let report = imported.report(now, code);
         let printed = report::ingest(
@@ -122,8 +127,9 @@ impl Session<'_, '_> {
     }
 
     fn audit(&mut self, args: &cli::Audit) -> Result<u8, Error> {
-        ingest::refuse_live(&args.paths)?;
+        ingest::refuse_unread(&args.paths)?;
         ingest::find(&args.paths)?;
+        let access = self.login_of(&args.paths, &args.flags)?;
         let probing = self.may_probe(args.no_probe);
         let mut store = match (args.paths.is_empty(), probing) {
             (false, _) => self.create_store()?,
@@ -131,11 +137,12 @@ impl Session<'_, '_> {
             (true, false) => self.readable_store()?,
         };
         if !args.paths.is_empty() {
+            let fetched = self.collected(&store, &args.paths, &args.flags, access.as_ref())?;
             let now = wall_clock();
             let imported = ingest::read(
                 &mut store,
                 &self.config.policy,
-                &args.paths,
+                &fetched.paths,
                 &args.flags,
                 now,
                 self.console,
@@ -191,7 +198,6 @@ impl Session<'_, '_> {
     }
 
     fn check(&mut self, args: &cli::Check) -> Result<u8, Error> {
-        refuse_refresh(args.refresh)?;
         let store = self.checked_store(args)?;
         let as_of = self.as_of();
         let check = judge::check(&store, &self.config.policy, as_of, args)?;
@@ -208,7 +214,6 @@ impl Session<'_, '_> {
     }
 
     fn rotate(&mut self, args: &cli::Check) -> Result<u8, Error> {
-        refuse_refresh(args.refresh)?;
         let store = self.checked_store(args)?;
         let as_of = self.as_of();
         let check = judge::rotation(&store, &self.config.policy, as_of, args)?;
@@ -226,10 +231,17 @@ impl Session<'_, '_> {
 
     /// The store, with fresh answers about the keys of a check unless told not to ask.
     fn checked_store(&mut self, args: &cli::Check) -> Result<Store, Error> {
-        if !self.may_probe(args.no_probe) {
+        let probing = self.may_probe(args.no_probe);
+        if !probing && !args.refresh {
             return self.readable_store();
         }
         let mut store = self.writable_store()?;
+        if args.refresh {
+            self.refresh(&mut store, args)?;
+        }
+        if !probing {
+            return Ok(store);
+        }
         let keys: Vec<String> = std::iter::once(&args.key)
             .chain(&args.to)
             .cloned()
@@ -411,14 +423,6 @@ fn log_to_stderr(verbose: u8, quiet: bool) {
 
 fn not_yet(what: &str) -> Error {
     Error::new(ErrorKind::Usage, format!("{what} is not in this release"))
-}
-
-fn refuse_refresh(refresh: bool) -> Result<(), Error> {
-    if refresh {
-        let error = not_yet("`check --refresh`, which reads the inventory again,");
-        return Err(error.hint("read it anew with `snapkey ingest`, then check again"));
-    }
-    Ok(())
 }
 
 /// The exit code was settled before anything was printed; a reader that stopped reading does not

@@ -94,7 +94,7 @@ impl Cluster<'_> {
     }
 
     /// A cluster of which no list says that it has one shard has a sharded list too.
-    fn is_sharded(&self) -> bool {
+    pub(super) fn is_sharded(&self) -> bool {
         self.rows.sharded
             || self.current.iter().any(|state| state.sharded.is_none())
             || self

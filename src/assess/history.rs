@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::estate::NameNo;
 use crate::model::key_id::Provider;
-use crate::model::reading::{Content, Outcome};
+use crate::model::reading::{Content, Event, Outcome};
 use crate::model::{Reading, Timestamp};
 
 /// Evidence of keys in one project: completed snapshots naming them, and settings. Grows with
@@ -123,8 +123,15 @@ const EVENT_PROVIDERS: [(Provider, &str); 3] = [
 const SETTINGS_UPDATED: &str = "ENCRYPTION_AT_REST_CONFIGURATION_UPDATED";
 
 impl EventCover {
-    /// One for each whole events reading.
+    /// One for each whole events reading, with the events besides that cut readings showed.
     pub fn all_of(readings: &[Reading]) -> Vec<Self> {
+        let shown = readings
+            .iter()
+            .filter_map(|r| match (&r.content, &r.outcome) {
+                (Content::Events { since: _, events }, Outcome::Partial(_)) => Some(events),
+                _ => None,
+            });
+        let shown: Vec<&Event> = shown.flatten().collect();
         readings
             .iter()
             .filter_map(|reading| match (&reading.content, &reading.outcome) {
@@ -134,6 +141,7 @@ impl EventCover {
                         .map(|(provider, rotated)| {
                             let mut times: Vec<Timestamp> = events
                                 .iter()
+                                .chain(shown.iter().copied())
                                 .filter(|e| e.kind == *rotated || e.kind == SETTINGS_UPDATED)
                                 .map(|e| e.at)
                                 .collect();

@@ -37,7 +37,7 @@ use std::collections::BTreeSet;
 
 pub use check::{Found, RotationInput};
 pub use decide::Decided;
-pub use queries::{Download, downloads};
+pub use queries::{Download, Present, downloads};
 pub use target::{FoundTarget, Target};
 
 use decide::Decider;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::Decided;
+use super::estate::Gathering;
 use super::identity::Resolved;
-use super::snapshot;
+use super::{Facts, restore, snapshot};
 use crate::model::reading::{Content, DeclaredKind, Delivery};
 use crate::model::{Evidence, KeyId, ProjectRef, Snapshot, Timestamp, Unit};
 
@@ -96,6 +97,60 @@ pub struct Download {
     pub finished_at: Option<Timestamp>,
     /// When and why a person said that it is gone.
     pub forgotten: Option<(Timestamp, String)>,
+}
+
+/// What a new inventory must ask for even when no list names it any more (design section 4,
+/// "Coverage"): the clusters of each project that has not left the estate.
+pub type Present = BTreeMap<ProjectRef, BTreeMap<String, PresentCluster>>;
+
+/// What the snapshots of a cluster say of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PresentCluster {
+    /// One of them is not known to be gone.
+    pub has_snapshots: bool,
+    /// It may have a sharded list: a list or a snapshot, gone or not, showed it so.
+    pub sharded: bool,
+}
+
+impl Facts<'_> {
+    /// # Errors
+    /// Whatever `rows` fails with.
+    pub fn present_clusters<E>(
+        &self,
+        rows: impl Fn(&mut dyn FnMut(&Snapshot)) -> Result<(), E>,
+    ) -> Result<Present, E> {
+        let mut gathering = Gathering::new(self.evidence, self.policy, &self.observed, self.as_of);
+        rows(&mut |row| gathering.take(row))?;
+        let estate = gathering.finish(&[]);
+        let mut present: Present = estate
+            .projects
+            .iter()
+            .filter(|project| !project.left)
+            .map(|project| {
+                let clusters = project.clusters.iter().map(|(name, cluster)| {
+                    let known = PresentCluster {
+                        has_snapshots: false,
+                        sharded: cluster.is_sharded(),
+                    };
+                    (name.to_string(), known)
+                });
+                (project.id.clone(), clusters.collect())
+            })
+            .collect();
+        rows(&mut |row| {
+            let project = estate
+                .project_of(&row.project)
+                .and_then(|(no, _)| estate.projects.get(no));
+            let (Some(project), Some(clusters)) = (project, present.get_mut(&row.project)) else {
+                return;
+            };
+            if !restore::is_gone(project, row) {
+                let cluster = clusters.entry(row.cluster.clone()).or_default();
+                cluster.has_snapshots = true;
+            }
+        })?;
+        Ok(present)
+    }
 }
 
 /// Every finished download job ever read, and every download of snapkey's own form, by id.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::coverage::{self, Cluster, Told};
 use super::decide::schedules;
 use super::estate::{Certainty, Estate, FamilyNo, Project};
+use super::history::EventCover;
 use super::{identity, retention};
 use crate::model::key_id::Provider;
 use crate::model::policy::{DAY, HOUR};
@@ -137,9 +138,15 @@ pub(super) fn rules(
         .filter(|provider| {
             let Some(days) = longest else { return true };
             let start = estate.as_of.saturating_add(-i64::from(days).saturating_mul(DAY));
-            !project.events.iter().any(|events| {
-                estate.as_of.since(events.read_at()) <= inventory_age
-                    && events.covers(*provider, start)
+            // An older reading does not know of the events since, so it cannot outvote the newest.
+            let newest = project.events.iter().map(EventCover::read_at).max();
+            !newest.is_some_and(|newest| {
+                let mut of_newest = project
+                    .events
+                    .iter()
+                    .filter(|events| events.read_at() == newest);
+                estate.as_of.since(newest) <= inventory_age
+                    && of_newest.all(|events| events.covers(*provider, start))
             })
         })
         .map(|provider| {

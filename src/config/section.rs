@@ -134,15 +134,20 @@ impl<'p> Section<'p> {
     }
 
     pub(super) fn port(&mut self, key: &str) -> Option<u16> {
+        self.number(key, 1, u16::MAX, "port")
+    }
+
+    /// A whole number between two bounds, which is called `what` in a complaint.
+    pub(super) fn number(&mut self, key: &str, from: u16, to: u16, what: &str) -> Option<u16> {
         let value = self.table.remove(key)?;
-        let port = value
+        let number = value
             .as_integer()
             .and_then(|number| u16::try_from(number).ok())
-            .filter(|port| *port > 0);
-        if port.is_none() {
-            self.problem(key, format!("`{value}` is no port (1 to 65535)"));
+            .filter(|number| (from..=to).contains(number));
+        if number.is_none() {
+            self.problem(key, format!("`{value}` is no {what} ({from} to {to})"));
         }
-        port
+        number
     }
 
     /// Seconds, written as `90s`, `30m`, `24h` or `90d`.

@@ -54,6 +54,9 @@ fn the_example_is_every_default() {
     assert_eq!(spelled_out.policy.projects.len(), 1);
     assert_eq!(spelled_out.policy.holds.len(), 1);
     assert_eq!(spelled_out.policy.retired_keys.len(), 1);
+    for content in [&as_it_stands, &spelled_out] {
+        assert_eq!(content.collect, Collect::default());
+    }
     assert_eq!(spelled_out.kmip.len(), 1);
     assert_eq!(spelled_out.kmip[0].port, KMIP_PORT);
     // A line for every option that the file may hold.
@@ -110,6 +113,10 @@ fn everything_that_can_be_said() {
         identity = "auditor"
         [gcp]
         projects = ["a", "b"]
+        [collect]
+        timeout = "2m"
+        attempts = 2
+        in_flight = 1
         [policy]
         clock-skew = "deny"
         probe-stale = "allow"
@@ -136,6 +143,7 @@ fn everything_that_can_be_said() {
         ca_file,
         kmip,
         gcp,
+        collect,
     } = content;
     assert_eq!(
         (
@@ -149,6 +157,10 @@ fn everything_that_can_be_said() {
     assert_eq!(ca_file, Some(PathBuf::from("etc/ca.pem")));
     assert_eq!(policy.probe_identity.as_deref(), Some("auditor"));
     assert_eq!(gcp.projects, ["a", "b"]);
+    assert_eq!(
+        (collect.timeout, collect.attempts, collect.in_flight),
+        (120, 2, 1)
+    );
     assert!(kmip.is_empty());
     assert_eq!(policy.level(Code::ClockSkew), Level::Deny);
     assert_eq!(policy.level(Code::ProbeStale), Level::Allow);
@@ -178,6 +190,10 @@ fn all_problems_at_once() {
             rotation_max_age = "90d"
             [probe]
             name = "x"
+            [collect]
+            timeout = "0s"
+            attempts = 0
+            in_flight = "many"
             [policy]
             snapshot-lots = "deny"
             clock-skew = "ignore"
@@ -219,6 +235,9 @@ fn all_problems_at_once() {
             "[policy], `snapshot-lots`: is no finding that snapkey makes",
             "`waiver`: this release of snapkey does not read it",
             "`rotation_max_age`: this release of snapkey does not read it",
+            "[collect], `timeout`: leaves no time for an answer",
+            "[collect], `attempts`: `0` is no number of attempts (1 to 10)",
+            "[collect], `in_flight`: `\"many\"` is no number of requests at once (1 to 64)",
             "`colour`: is no key of this table",
         ]
     );

@@ -32,6 +32,8 @@ pub enum Failure {
     TooLarge(u64),
     #[error("status 200 with a body that is no JSON")]
     NotJson,
+    #[error("status 200 with nothing behind it")]
+    Empty,
     /// No login could be had: nothing was asked.
     #[error("no login: {0}")]
     Login(String),

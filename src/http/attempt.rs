@@ -65,6 +65,7 @@ impl Attempt {
         let body = body::read(response, max_body, timeouts).await;
         let settled = body.as_ref().is_err_and(|trouble| trouble.settled);
         let body = match body {
+            Ok(body) if head.status == 200 && body.trim_ascii().is_empty() => Err(Failure::Empty),
             // Maintenance pages and proxies that want a login answer 200 as well.
             Ok(body) if head.status == 200 && !body::is_json(&body) => Err(Failure::NotJson),
             Ok(body) => Ok(body),

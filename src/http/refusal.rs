@@ -16,16 +16,19 @@ pub fn refusal(status: u16, code: Option<&str>) -> String {
         (403, _) => {
             "the credential lacks a role for this, or its API access list does not have this machine's address"
         }
-        (404, _) => "there is no such thing, or the credential may not see it",
+        // These speak for themselves.
+        (404 | 500..=599, Some(_)) => "",
+        (404, None) => "there is no such thing, or the credential may not see it",
         (406, _) => "the service does not know this version of its API",
         (410, _) => "the service has given up this version of its API",
         (429, _) => "asked too often",
         (300..=399, _) => "redirected elsewhere, where credentials are not sent",
-        (500..=599, _) => "the service failed",
+        (500..=599, None) => "the service failed",
         _ => "not an answer",
     };
     let code = code.map_or(String::new(), |code| format!(" {code}"));
-    format!("answered {status}{code}: {meaning}")
+    let colon = if meaning.is_empty() { "" } else { ": " };
+    format!("answered {status}{code}{colon}{meaning}")
 }
 
 /// The error body of Atlas and Ops Manager. Its `detail` is not read: it repeats what was asked.
@@ -84,6 +87,11 @@ mod tests {
                 404,
                 Some("see http://hunter2"),
                 "answered 404: there is no such thing, or the credential may not see it",
+            ),
+            (
+                404,
+                Some("CLUSTER_NOT_FOUND"),
+                "answered 404 CLUSTER_NOT_FOUND",
             ),
             (429, None, "answered 429: asked too often"),
             (

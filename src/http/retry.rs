@@ -42,6 +42,7 @@ fn passes(status: Option<u16>, failure: Option<&Failure>) -> bool {
             | Failure::Unreachable(_)
             | Failure::Cut(_)
             | Failure::NotJson
+            | Failure::Empty
             | Failure::Login(_),
         ) => true,
         Some(Failure::TooLarge(_) | Failure::Stopped) => false,

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 
 use self::document::Document;
 use self::shapes as shape;
-use super::{AuditView, DownloadRow, Frame, IngestReport, ProbeReport};
+use super::{AuditView, CollectReport, DownloadRow, Frame, IngestReport, ProbeReport};
 use crate::model::Timestamp;
 use crate::model::verdict::{
     Assessment, KeyCheck, KeyRow, ProjectVerdict, RotationCheck, SafeAfter, SnapshotVerdict,
@@ -259,6 +259,34 @@ pub(super) fn probe(report: &ProbeReport<'_>, out: &mut dyn Write) -> io::Result
     document.member("unresolved", unresolved)?;
     document.member("not_asked", not_asked)?;
     document.member("still_fresh", still_fresh)?;
+    document.finish()
+}
+
+pub(super) fn collect(report: &CollectReport<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let CollectReport {
+        as_of,
+        exit_code,
+        out: bundle,
+        started_at,
+        was_finished,
+        projects,
+        clusters,
+        requests,
+        asked,
+        gaps,
+        assumptions,
+    } = report;
+    let mut document = Document::begin("collect", *as_of, out)?;
+    document.member("exit_code", exit_code)?;
+    document.member("bundle", bundle)?;
+    document.member("started_at", &started_at.map(|at| at.to_string()))?;
+    document.member("was_finished", was_finished)?;
+    document.member("projects", projects)?;
+    document.member("clusters", clusters)?;
+    document.member("requests", requests)?;
+    document.member("asked", asked)?;
+    document.list("gaps", gaps.iter())?;
+    document.list("assumptions", assumptions.iter())?;
     document.finish()
 }
 

@@ -62,6 +62,29 @@ pub struct AuditView {
     pub all: bool,
 }
 
+/// What one `collect` brought together.
+#[derive(Clone, Copy, Debug)]
+pub struct CollectReport<'a> {
+    pub as_of: Timestamp,
+    pub exit_code: u8,
+    /// The folder of the bundle, as it was given.
+    pub out: &'a str,
+    /// No answer in the bundle is older.
+    pub started_at: Option<Timestamp>,
+    /// The folder held a finished bundle: nothing was asked.
+    pub was_finished: bool,
+    pub projects: usize,
+    pub clusters: usize,
+    /// Requests that the bundle names.
+    pub requests: usize,
+    /// Of them, those that this run made.
+    pub asked: usize,
+    /// Sentences: what was not read whole, and which verdicts that weakens.
+    pub gaps: &'a [String],
+    /// Sentences: what was not read for want of rights, and what is assumed instead.
+    pub assumptions: &'a [String],
+}
+
 /// What one `ingest` did.
 #[derive(Clone, Copy, Debug)]
 pub struct IngestReport<'a> {
@@ -282,6 +305,20 @@ pub fn probe(
     match format {
         Format::Table => table::probe(report, layout, out),
         Format::Json => json::probe(report, out),
+        Format::Csv => Err(no_such_format()),
+    }
+}
+
+/// The whole of `collect`, which has no CSV.
+pub fn collect(
+    format: Format,
+    report: &CollectReport<'_>,
+    layout: Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => table::collect(report, layout, out),
+        Format::Json => json::collect(report, out),
         Format::Csv => Err(no_such_format()),
     }
 }

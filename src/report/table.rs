@@ -3,9 +3,11 @@
 
 mod audit;
 mod check;
+mod collect;
 mod lists;
 mod page;
 
 pub(super) use audit::{Audit, audit};
 pub(super) use check::{check, rotation};
+pub(super) use collect::collect;
 pub(super) use lists::{Snapshots, downloads, ingest, keys, probe, projects, snapshots};

@@ -130,6 +130,44 @@ fn probe_report() -> (Vec<Observation>, Vec<String>) {
     (sample::observations(), vec![HOSTILE.to_owned()])
 }
 
+fn collect_report(format: Format) -> String {
+    let sentences = [format!("project list: answered 503 {HOSTILE}")];
+    let report = CollectReport {
+        as_of: sample::as_of(),
+        exit_code: 3,
+        out: HOSTILE,
+        started_at: Some(sample::as_of()),
+        was_finished: false,
+        projects: 2,
+        clusters: 1,
+        requests: 17,
+        asked: 12,
+        gaps: &sentences,
+        assumptions: &sentences,
+    };
+    printed(|out| collect(format, &report, NARROW, out))
+}
+
+#[test]
+fn what_a_collection_came_to() {
+    let table = collect_report(Format::Table);
+    for line in [
+        "collected 2 projects, 1 cluster in 17 requests into ",
+        "5 requests of them kept from the run that was stopped\n",
+        "no answer is older than 2026-",
+        "1 gap: the inventory is not complete\n",
+        "1 list not read for want of rights: later answers name the assumptions\n",
+    ] {
+        assert!(table.contains(line), "{line}\n{table}");
+    }
+    let document = json(&collect_report(Format::Json));
+    assert_eq!(document["bundle"], HOSTILE);
+    assert_eq!(
+        document["gaps"][0],
+        format!("project list: answered 503 {HOSTILE}")
+    );
+}
+
 fn ingest_report(format: Format, rejects: &[Reject], gaps: &[String]) -> String {
     let report = IngestReport {
         as_of: sample::as_of(),
@@ -480,6 +518,7 @@ fn the_documents_have_the_fields_that_are_published() {
         "probe",
         printed(|out| probe(Format::Json, &report, NARROW, out)),
     ));
+    texts.push(("collect", collect_report(Format::Json)));
     texts.push(("ingest", ingest_report(Format::Json, &[], &[])));
     let mut compared = std::collections::BTreeSet::new();
     for (name, text) in texts {

@@ -100,12 +100,11 @@ impl Imported {
     }
 }
 
-/// Live sources are words of the command line that this release does not read yet.
-pub(super) fn refuse_live(paths: &[cli::Input]) -> Result<(), Error> {
+/// Live sources that this release does not read are refused by name.
+pub(super) fn refuse_unread(paths: &[cli::Input]) -> Result<(), Error> {
     for path in paths {
         let (word, hint) = match path {
-            cli::Input::Stdin | cli::Input::Path(_) => continue,
-            cli::Input::Atlas => ("`ingest atlas`", "a folder of that name is `./atlas`"),
+            cli::Input::Stdin | cli::Input::Path(_) | cli::Input::Atlas => continue,
             cli::Input::OpsManager => (
                 "`ingest ops-manager`",
                 "a folder of that name is `./ops-manager`",
@@ -148,7 +147,7 @@ pub(super) fn read(
     let options = Options {
         base_url: flags.base_url.clone(),
         known_base_url,
-        project: flags.project.clone(),
+        project: flags.project.first().cloned(),
         cluster: flags.cluster.clone(),
         observed_at: flags.observed_at,
         complete: flags.complete,

@@ -38,7 +38,7 @@ pub use import::Import;
 pub use view::View;
 
 use crate::model::policy::Hold;
-use crate::model::{Forgotten, Timestamp};
+use crate::model::{Forgotten, RootId, Timestamp};
 use file::Untouched;
 
 /// How long a writer waits for another.
@@ -226,6 +226,13 @@ impl Store {
         )?;
         let urls = select.query_map([], |row| row.get(0))?;
         Ok(urls.collect::<Result<_, _>>()?)
+    }
+
+    /// Every root that anything was read from, sorted.
+    pub fn roots(&self) -> Result<Vec<RootId>, StoreError> {
+        let mut roots: Vec<RootId> = readings::roots(&self.conn)?.into_values().collect();
+        roots.sort();
+        Ok(roots)
     }
 
     /// Empties the write-ahead log into the file and closes it. Where a reader is still at work

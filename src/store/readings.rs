@@ -331,7 +331,7 @@ fn outcome(cells: &Cells<'_>) -> Result<Outcome, StoreError> {
     })
 }
 
-fn roots(conn: &Connection) -> Result<HashMap<i64, RootId>, StoreError> {
+pub(super) fn roots(conn: &Connection) -> Result<HashMap<i64, RootId>, StoreError> {
     let mut asked: HashMap<i64, Vec<String>> = HashMap::new();
     let mut select =
         conn.prepare_cached("SELECT root, id FROM root_project ORDER BY root, position")?;

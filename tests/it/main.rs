@@ -9,6 +9,9 @@ mod emulator;
 mod support;
 
 mod cli;
+mod collect_bundles;
+mod collect_faults;
+mod collect_scenarios;
 mod conformance_aws;
 mod crash;
 mod damage;
@@ -25,6 +28,8 @@ mod probe_cli;
 mod probe_faults;
 #[cfg(feature = "real-servers")]
 mod real_aws;
+#[cfg(feature = "real-servers")]
+mod real_prism;
 #[cfg(feature = "real-servers")]
 mod real_three_keys;
 mod scenarios;

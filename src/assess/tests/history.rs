@@ -147,6 +147,34 @@ fn history_too_short() {
     assert_eq!(said(&google), "safe");
 }
 
+/// Two rotations since events were last read without any: what came and went between them is not
+/// known, and the older reading does not know that it is not.
+#[test]
+fn an_older_reading_of_events_does_not_outvote_a_newer_one() {
+    const ROTATED: &str = "AWS_ENCRYPTION_KEY_ROTATED";
+    let twice = [(minutes(-45), ROTATED), (minutes(-44), ROTATED)];
+    let both = |newer: Outcome| {
+        events(rotated(), None, &twice).with(|w| {
+            let newest = w
+                .readings()
+                .iter_mut()
+                .find(|r| r.content.word() == "events");
+            let newest = newest.unwrap();
+            newest.outcome = newer;
+            let mut older = events_reading("2026-11-20T11:00:00Z", None, &[]);
+            older.at = minutes(-50);
+            older.project = newest.project.clone();
+            w.push(older);
+        })
+    };
+    let short = "unknown ?history-too-short";
+    assert_eq!(said(&both(Outcome::Whole)), short);
+    // What a cut reading showed counts, too.
+    assert_eq!(said(&both(Outcome::Partial(Gap::LastPageFull))), short);
+    // Where the newest showed nothing, the older one stands.
+    assert_eq!(said(&both(refused(500, None, true))), "safe");
+}
+
 #[test]
 fn rotation_under_way() {
     let doubt = "unknown ?rotation-under-way";

@@ -64,6 +64,9 @@ async fn a_failure_that_does_not_pass_is_the_answer_after_four_attempts() {
         let answer = get(&client, GROUPS).await;
         assert_eq!(logged_in(&server), 4, "{fault:?}");
         let (status, failure) = match &fault {
+            Reply::Whole {
+                status: 200, body, ..
+            } if body.is_empty() => (Some(200), Some(Failure::Empty)),
             Reply::Whole { status: 200, .. } => (Some(200), Some(Failure::NotJson)),
             Reply::Whole { status, .. } => (Some(*status), None),
             Reply::Cut | Reply::HangUp | Reply::Silence => {

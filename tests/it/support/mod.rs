@@ -1,5 +1,6 @@
 //! What several test modules share.
 
+pub(crate) mod atlas;
 pub(crate) mod aws;
 pub(crate) mod cmd;
 pub(crate) mod evidence;
