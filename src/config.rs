@@ -52,6 +52,8 @@ pub struct Config {
     pub kmip: Vec<KmipEndpoint>,
     pub gcp: Gcp,
     pub collect: Collect,
+    /// Seconds that one run of probes may take; `None`: as long as it takes.
+    pub probe_deadline: Option<i64>,
     pub as_of: Option<Timestamp>,
     pub offline: bool,
 }
@@ -160,6 +162,7 @@ pub fn load(global: &cli::Global, environment: Environment<'_>) -> Result<Config
         kmip: content.kmip,
         gcp: content.gcp,
         collect: content.collect,
+        probe_deadline: content.probe_deadline,
         as_of: global.as_of,
         offline: global.offline,
     })
@@ -214,6 +217,7 @@ struct Content {
     kmip: Vec<KmipEndpoint>,
     gcp: Gcp,
     collect: Collect,
+    probe_deadline: Option<i64>,
 }
 
 /// Reads the text of a configuration file that stands in `folder`.
@@ -240,6 +244,7 @@ fn top_level(top: &mut Section<'_>, folder: &Path) -> Content {
     let default = Policy::default();
     let kmip = top.tables("kmip", |section| kmip_endpoint(section, folder));
     contradictory_servers(top, &kmip);
+    let mut probe_deadline = None;
     let policy = Policy {
         max_probe_age: top
             .duration("max_probe_age")
@@ -253,7 +258,12 @@ fn top_level(top: &mut Section<'_>, folder: &Path) -> Content {
         max_statement_age: top
             .duration("max_statement_age")
             .unwrap_or(default.max_statement_age),
-        probe_identity: top.table("probe", |probe| probe.text("identity")).flatten(),
+        probe_identity: top
+            .table("probe", |probe| {
+                probe_deadline = probe.duration("deadline");
+                probe.text("identity")
+            })
+            .flatten(),
         keys: statements::keys(top),
         projects: statements::projects(top),
         holds: top.tables("hold", statements::hold),
@@ -279,6 +289,7 @@ fn top_level(top: &mut Section<'_>, folder: &Path) -> Content {
                 projects: gcp.texts("projects"),
             })
             .unwrap_or_default(),
+        probe_deadline,
         collect: top.table("collect", collect).unwrap_or_default(),
     }
 }

@@ -150,7 +150,7 @@ impl Session<'_, '_> {
             imported.tell(self.console);
         }
         if probing {
-            let asked = probe::all_in_use(&mut store, &self.config.policy, None, self.console)?;
+            let asked = probe::all_in_use(&mut store, &self.config, None, self.console)?;
             asked.tell(self.console);
             store
                 .note_holds(&self.config.policy.holds, wall_clock())
@@ -170,7 +170,15 @@ impl Session<'_, '_> {
 
     fn probe(&mut self, args: &cli::Probe) -> Result<u8, Error> {
         if args.explain {
-            return Err(not_yet("`probe --explain`"));
+            let explained = probe::explained(&args.keys, &self.config)?;
+            let printed = report::explain(
+                self.format,
+                wall_clock(),
+                &explained,
+                self.console.layout(),
+                &mut self.console.out,
+            );
+            return output(printed, gate::PASSED);
         }
         if self.cli.global.as_of.is_some() {
             return Err(Error::new(
@@ -181,9 +189,9 @@ impl Session<'_, '_> {
         let mut store = self.writable_store()?;
         let asked = if args.keys.is_empty() {
             let age = (!args.refresh).then_some(self.config.policy.max_probe_age / 2);
-            probe::all_in_use(&mut store, &self.config.policy, age, self.console)?
+            probe::all_in_use(&mut store, &self.config, age, self.console)?
         } else {
-            probe::named(&mut store, &self.config.policy, &args.keys, self.console)?
+            probe::named(&mut store, &self.config, &args.keys, self.console)?
         };
         let code = asked.exit_code();
         let report = asked.report(wall_clock(), code);
@@ -246,7 +254,7 @@ impl Session<'_, '_> {
             .chain(&args.to)
             .cloned()
             .collect();
-        let asked = probe::named(&mut store, &self.config.policy, &keys, self.console)?;
+        let asked = probe::named(&mut store, &self.config, &keys, self.console)?;
         asked.tell(self.console);
         Ok(store)
     }

@@ -68,6 +68,7 @@ fn the_example_is_every_default() {
         "ca_file",
         "[probe]",
         "identity",
+        "deadline",
         "[gcp]",
         "endpoint",
         "projects",
@@ -111,6 +112,7 @@ fn everything_that_can_be_said() {
         ca_file = "ca.pem"
         [probe]
         identity = "auditor"
+        deadline = "20m"
         [gcp]
         projects = ["a", "b"]
         [collect]
@@ -144,6 +146,7 @@ fn everything_that_can_be_said() {
         kmip,
         gcp,
         collect,
+        probe_deadline,
     } = content;
     assert_eq!(
         (
@@ -156,6 +159,7 @@ fn everything_that_can_be_said() {
     );
     assert_eq!(ca_file, Some(PathBuf::from("etc/ca.pem")));
     assert_eq!(policy.probe_identity.as_deref(), Some("auditor"));
+    assert_eq!(probe_deadline, Some(1_200));
     assert_eq!(gcp.projects, ["a", "b"]);
     assert_eq!(
         (collect.timeout, collect.attempts, collect.in_flight),

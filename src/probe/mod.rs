@@ -1,23 +1,38 @@
 //! Asks key services what they say about keys, and hands on what they said. It never decides:
 //! what an answer means for a snapshot is `assess`'s.
 //!
-//! Providers have functions for one key; bounds, quotas, timeouts, deadline and interruption are
-//! here, around them. The wall clock is the caller's.
+//! Providers have functions for one errand (`errand`); bounds, quotas, timeouts, deadline and
+//! interruption are here, around them. The wall clock and the environment are the caller's.
 
 pub mod aws;
+pub mod azure;
+mod causes;
+mod errand;
+mod explain;
+pub mod gcp;
 mod pace;
+mod text;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt, Shared};
 use futures::stream::{FuturesUnordered, StreamExt};
+use serde_json::Value;
 
 use self::aws::{AwsProbe, Identity};
+use self::azure::AzureProbe;
+use self::errand::{Errand, Turns, errands, region_of};
+use self::gcp::{Endpoint, GcpProbe};
 use self::pace::Pace;
 use crate::model::evidence::{Observation, UnknownReason};
+use crate::model::key_id::AzureKey;
 use crate::model::{KeyId, Provider, Timestamp};
 
-pub use self::pace::Limits;
+pub use self::causes::{Cause, causes};
+pub use self::explain::{ExplainedCall, Explanation, explain};
+pub use self::pace::{Limits, Wait, Waits};
 
 /// What to ask about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +44,8 @@ pub enum Target {
         id: String,
         region: String,
     },
+    /// Every version of a Key Vault key: the answer names them.
+    AzureKey(AzureKey),
 }
 
 /// What was learned about one target.
@@ -37,7 +54,7 @@ pub struct Answer {
     /// For a key that nobody asked about but another key's answer called related: that key.
     pub target: Target,
     pub observations: Vec<Observation>,
-    /// Why a bare id stays without an ARN.
+    /// Why a bare id stays without an ARN, or no version of a key is known.
     pub unresolved: Option<(UnknownReason, String)>,
     /// The key whose answer named this one, if it was not among the targets.
     pub named_by: Option<KeyId>,
@@ -62,17 +79,76 @@ pub enum Stopped {
     Deadline,
 }
 
-/// Every provider that can be asked.
+/// What finding credentials and building clients takes from outside.
+#[derive(Clone, Copy)]
+pub struct Settings<'s> {
+    /// A private certificate authority, beside those of the system.
+    pub ca_pem: Option<&'s [u8]>,
+    pub environment: &'s dyn Fn(&str) -> Option<OsString>,
+    /// Another endpoint of Google Cloud KMS than Google's own.
+    pub gcp_endpoint: Option<&'s str>,
+    /// The projects whose keys may be asked about; none: all.
+    pub gcp_projects: &'s [String],
+}
+
+/// Every provider that can be asked. Keys of one that is `None` are listed as unsupported.
 #[derive(Debug)]
 pub struct Probes {
     pub aws: AwsProbe,
+    pub azure: Option<AzureProbe>,
+    pub gcp: Option<GcpProbe>,
+    /// What the run under way waits for.
+    pub waits: Arc<Waits>,
 }
 
 impl Probes {
-    /// Credentials and settings from where each vendor's own tools find them.
-    pub async fn load() -> Self {
+    /// AWS alone; the others are set one by one.
+    pub fn new(aws: AwsProbe) -> Self {
         Self {
-            aws: AwsProbe::load().await,
+            aws,
+            azure: None,
+            gcp: None,
+            waits: Arc::default(),
+        }
+    }
+
+    /// Credentials and settings from where each vendor's own tools find them; nothing is looked
+    /// for that no target needs.
+    ///
+    /// # Errors
+    /// When the private certificate authority or the endpoint cannot be used.
+    pub async fn load(settings: &Settings<'_>, targets: &[Target]) -> Result<Self, String> {
+        let needs = |provider| targets.iter().any(|target| target.provider() == provider);
+        let mut probes = Self::new(match needs(Provider::Aws) {
+            true => AwsProbe::load().await,
+            false => AwsProbe::from_config(aws_config::SdkConfig::builder().build()),
+        });
+        if needs(Provider::Azure) {
+            probes.azure = Some(AzureProbe::load(settings)?);
+        }
+        if needs(Provider::Gcp) {
+            let endpoint = match settings.gcp_endpoint {
+                Some(text) => text
+                    .parse()
+                    .map_err(|error| format!("[gcp] endpoint `{text}`: {error}"))?,
+                None => Endpoint::default(),
+            };
+            let gcp = GcpProbe::new(endpoint).with_projects(settings.gcp_projects.to_vec());
+            probes.gcp = Some(gcp);
+        }
+        Ok(probes)
+    }
+
+    fn asks_about(&self, target: &Target) -> bool {
+        match (target.provider(), target) {
+            (Provider::Aws, _) => true,
+            (Provider::Azure, _) => self.azure.is_some(),
+            (Provider::Gcp, Target::Key(key)) => {
+                self.gcp.as_ref().is_some_and(|gcp| gcp.asks_about(key))
+            }
+            (Provider::Gcp, Target::AwsId { .. } | Target::AzureKey(_)) | (Provider::Kmip, _) => {
+                false
+            }
         }
     }
 }
@@ -81,11 +157,9 @@ impl Probes {
 struct Session<'a> {
     pace: &'a Pace,
     clock: &'a (dyn Fn() -> Timestamp + Sync),
+    /// Who asks AWS.
     identity: Shared<BoxFuture<'a, Option<Identity>>>,
 }
-
-/// A target, and the key whose answer named it.
-type Work = (Target, Option<KeyId>);
 
 /// Asks about every target once, and about keys that answers call related, and hands each answer
 /// on as soon as it is there, in no particular order. When `cancelled` is done or the deadline has
@@ -99,25 +173,35 @@ pub async fn probe_all(
     cancelled: impl Future<Output = ()>,
 ) -> Summary {
     let mut summary = Summary::default();
-    let (mut queue, mut claimed) = sort_out(targets, &mut summary);
-    let Some(region) = queue
-        .front()
-        .map(|(target, _)| region_of(target).to_owned())
-    else {
-        return summary;
+    let (errands, unsupported) = errands(targets, |target| probes.asks_about(target));
+    summary.unsupported = unsupported.into_iter().filter_map(key_of).collect();
+    let mut claimed: BTreeSet<KeyId> = errands
+        .iter()
+        .flat_map(Errand::targets)
+        .filter_map(key_of)
+        .collect();
+    // Nobody asks AWS who asks about nothing of AWS.
+    let aws_region = errands.iter().find_map(|errand| match errand {
+        Errand::Aws { target, .. } => Some(region_of(target).to_owned()),
+        Errand::Azure { .. } | Errand::Gcp { .. } => None,
+    });
+    let mut turns = Turns::new(errands, limits.in_flight.get());
+    let pace = Pace::new(limits).watched(Arc::clone(&probes.waits));
+    let identity = match &aws_region {
+        Some(region) => probes.aws.identity(region).boxed(),
+        None => futures::future::ready(None).boxed(),
     };
-    let pace = Pace::new(limits);
-    let identity = probes.aws.identity(&region).boxed().shared();
+    let identity = identity.shared();
     let session = Session {
         pace: &pace,
         clock,
         identity: identity.clone(),
     };
     let mut identity = identity.fuse();
-    // `None`: not known yet. Answers wait for it; asking goes on meanwhile.
+    // `None`: not known yet. Answers of AWS wait for it; asking goes on meanwhile.
     let mut who: Option<Option<String>> = None;
     let mut waiting: Vec<Answer> = Vec::new();
-    let mut under_way: Vec<Target> = Vec::new();
+    let mut under_way: Vec<Errand> = Vec::new();
     let mut asking = FuturesUnordered::new();
     let deadline = async {
         match limits.deadline {
@@ -128,12 +212,12 @@ pub async fn probe_all(
     tokio::pin!(cancelled, deadline);
 
     let stopped = loop {
-        while asking.len() < limits.in_flight.get() {
-            let Some((target, named_by)) = queue.pop_front() else {
-                break;
-            };
-            under_way.push(target.clone());
-            asking.push(ask(probes, target, named_by, &session));
+        while let Some(errand) = turns.next() {
+            under_way.push(errand.clone());
+            asking.push(async {
+                let answers = ask(probes, &errand, &session).await;
+                (errand, answers)
+            });
         }
         if asking.is_empty() && waiting.is_empty() {
             break None;
@@ -145,106 +229,157 @@ pub async fn probe_all(
             known = &mut identity, if who.is_none() => {
                 who = Some(known.map(|identity| identity.principal));
             }
-            Some(answer) = asking.next() => {
-                under_way.retain(|target| *target != answer.target);
-                for observation in &answer.observations {
+            Some((errand, answers)) = asking.next() => {
+                turns.done(&errand.lane());
+                under_way.retain(|other| *other != errand);
+                for observation in answers.iter().flat_map(|answer| &answer.observations) {
                     claimed.insert(observation.key.clone());
                     for related in &observation.related {
                         if claimed.insert(related.clone()) {
-                            queue.push_back((
-                                Target::Key(related.clone()),
-                                Some(observation.key.clone()),
-                            ));
+                            turns.push(Errand::Aws {
+                                target: Target::Key(related.clone()),
+                                named_by: Some(observation.key.clone()),
+                            });
                         }
                     }
                 }
-                waiting.push(answer);
+                waiting.extend(answers);
             }
         }
-        if let Some(who) = &who {
-            hand_on(&mut waiting, who.as_ref(), &mut summary, on_answer);
-        }
+        hand_on(&mut waiting, who.as_ref(), &mut summary, on_answer);
     };
     drop(asking);
-    hand_on(
-        &mut waiting,
-        who.flatten().as_ref(),
-        &mut summary,
-        on_answer,
-    );
+    let who = who.unwrap_or_default();
+    hand_on(&mut waiting, Some(&who), &mut summary, on_answer);
     summary.stopped = stopped;
-    summary.not_asked = under_way;
-    summary
-        .not_asked
-        .extend(queue.into_iter().map(|(target, _)| target));
+    summary.not_asked = under_way
+        .into_iter()
+        .chain(turns.rest())
+        .flat_map(|errand| errand.targets())
+        .collect();
     summary.not_asked.sort();
     summary
 }
 
-/// The targets that can be asked, each once, and the keys among them.
-fn sort_out(targets: Vec<Target>, summary: &mut Summary) -> (VecDeque<Work>, BTreeSet<KeyId>) {
-    let mut queue = VecDeque::new();
-    let mut claimed = BTreeSet::new();
-    for target in targets.into_iter().collect::<BTreeSet<_>>() {
-        if let Target::Key(key) = &target {
-            match key.provider() {
-                Provider::Aws => {
-                    claimed.insert(key.clone());
-                }
-                Provider::Azure | Provider::Gcp | Provider::Kmip => {
-                    summary.unsupported.push(key.clone());
-                    continue;
-                }
-            }
-        }
-        queue.push_back((target, None));
-    }
-    (queue, claimed)
-}
-
-/// Empty for a key that is not AWS's, of which there is none in the queue.
-fn region_of(target: &Target) -> &str {
+fn key_of(target: Target) -> Option<KeyId> {
     match target {
-        Target::Key(key) => key.aws().map_or("", |aws| aws.region()),
-        Target::AwsId { id: _, region } => region,
+        Target::Key(key) => Some(key),
+        Target::AwsId { .. } | Target::AzureKey(_) => None,
     }
 }
 
-async fn ask(
-    probes: &Probes,
-    target: Target,
-    named_by: Option<KeyId>,
-    session: &Session<'_>,
-) -> Answer {
-    let (observations, unresolved) = match &target {
-        Target::Key(key) => {
-            let observation = probes.aws.probe(key, session).await;
-            (observation.into_iter().collect(), None)
+async fn ask(probes: &Probes, errand: &Errand, session: &Session<'_>) -> Vec<Answer> {
+    match errand {
+        Errand::Aws { target, named_by } => {
+            let (observations, unresolved) = match target {
+                Target::Key(key) => {
+                    let observation = probes.aws.probe(key, session).await;
+                    (observation.into_iter().collect(), None)
+                }
+                Target::AwsId { id, region } => {
+                    match probes.aws.resolve(id, region, session).await {
+                        Ok(observation) => (vec![observation], None),
+                        Err(why) => (Vec::new(), Some(why)),
+                    }
+                }
+                // Never in an errand to AWS.
+                Target::AzureKey(_) => (Vec::new(), None),
+            };
+            vec![Answer {
+                target: target.clone(),
+                observations,
+                unresolved,
+                named_by: named_by.clone(),
+            }]
         }
-        Target::AwsId { id, region } => match probes.aws.resolve(id, region, session).await {
-            Ok(observation) => (vec![observation], None),
-            Err(why) => (Vec::new(), Some(why)),
-        },
-    };
-    Answer {
-        target,
-        observations,
-        unresolved,
-        named_by,
+        Errand::Azure { key, wanted, all } => {
+            let Some(azure) = &probes.azure else {
+                return Vec::new();
+            };
+            let learned = azure.probe(key, wanted, *all, session).await;
+            apart(errand, learned.observations, learned.unresolved)
+        }
+        Errand::Gcp { wanted, .. } => {
+            let Some(gcp) = &probes.gcp else {
+                return Vec::new();
+            };
+            let wanted: Vec<KeyId> = wanted.iter().cloned().collect();
+            apart(errand, gcp.probe(&wanted, session).await, None)
+        }
     }
 }
 
+/// The answer to each target of an errand, out of what came back together. What nobody asked
+/// about by name goes to the target that asked for all versions.
+fn apart(
+    errand: &Errand,
+    observations: Vec<Observation>,
+    unresolved: Option<(UnknownReason, String)>,
+) -> Vec<Answer> {
+    let mut by_key: BTreeMap<KeyId, Vec<Observation>> = BTreeMap::new();
+    for observation in observations {
+        let key = observation.key.clone();
+        by_key.entry(key).or_default().push(observation);
+    }
+    let mut answers = Vec::new();
+    let mut whole = None;
+    for target in errand.targets() {
+        let observations = match &target {
+            Target::Key(key) => by_key.remove(key).unwrap_or_default(),
+            Target::AwsId { .. } => Vec::new(),
+            Target::AzureKey(_) => {
+                whole = Some(target);
+                continue;
+            }
+        };
+        answers.push(Answer {
+            target,
+            observations,
+            unresolved: None,
+            named_by: None,
+        });
+    }
+    answers.extend(whole.map(|target| Answer {
+        target,
+        observations: by_key.into_values().flatten().collect(),
+        unresolved,
+        named_by: None,
+    }));
+    answers
+}
+
+/// Hands on what is complete: an answer of AWS once it is settled who asked.
 fn hand_on(
     waiting: &mut Vec<Answer>,
-    who: Option<&String>,
+    who: Option<&Option<String>>,
     summary: &mut Summary,
     on_answer: &mut dyn FnMut(Answer),
 ) {
-    for mut answer in waiting.drain(..) {
-        for observation in &mut answer.observations {
-            observation.identity = who.cloned();
+    let (ready, still): (Vec<_>, Vec<_>) = std::mem::take(waiting)
+        .into_iter()
+        .partition(|answer| who.is_some() || answer.target.provider() != Provider::Aws);
+    *waiting = still;
+    for mut answer in ready {
+        if let (Provider::Aws, Some(who)) = (answer.target.provider(), who) {
+            for observation in &mut answer.observations {
+                observation.identity.clone_from(who);
+            }
         }
         summary.answered += 1;
         on_answer(answer);
+    }
+}
+
+/// Reads a document that somebody recorded with a provider's own command line, given at `at`.
+///
+/// # Errors
+/// When it is no answer about a key that is known here: a line on what is wrong with it.
+pub fn read_recorded(document: &Value, at: Timestamp) -> Result<Vec<Observation>, String> {
+    if azure::is_azure(document) {
+        azure::read_recorded(document, at)
+    } else if gcp::is_google(document) {
+        gcp::read_recorded(document, at)
+    } else {
+        aws::read_recorded(document, at)
     }
 }

@@ -11,7 +11,9 @@ use std::io::{self, Write};
 
 use self::document::Document;
 use self::shapes as shape;
-use super::{AuditView, CollectReport, DownloadRow, Frame, IngestReport, ProbeReport};
+use super::{
+    AuditView, CollectReport, DownloadRow, ExplainedKey, Frame, IngestReport, ProbeReport,
+};
 use crate::model::Timestamp;
 use crate::model::verdict::{
     Assessment, KeyCheck, KeyRow, ProjectVerdict, RotationCheck, SafeAfter, SnapshotVerdict,
@@ -287,6 +289,16 @@ pub(super) fn collect(report: &CollectReport<'_>, out: &mut dyn Write) -> io::Re
     document.member("asked", asked)?;
     document.list("gaps", gaps.iter())?;
     document.list("assumptions", assumptions.iter())?;
+    document.finish()
+}
+
+pub(super) fn explain(
+    as_of: Timestamp,
+    keys: &[ExplainedKey],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut document = Document::begin("probe-explain", as_of, out)?;
+    document.list("keys", keys.iter().map(shape::ExplainedKey::from))?;
     document.finish()
 }
 

@@ -9,12 +9,12 @@ mod words;
 
 use std::io::{self, Write};
 
-use crate::model::Timestamp;
 use crate::model::evidence::Observation;
 use crate::model::verdict::{
     Assessment, Assumption, KeyCheck, KeyRow, ProjectVerdict, RootVerdict, RotationCheck,
     SnapshotVerdict,
 };
+use crate::model::{Provider, Timestamp};
 
 pub use json::JSON_VERSION;
 
@@ -126,6 +126,19 @@ pub struct ProbeReport<'a> {
     pub still_fresh: u64,
     /// Keys that were to be asked about and were not: stopped, out of time, no such provider yet.
     pub not_asked: &'a [String],
+}
+
+/// What asking about one key would take.
+#[derive(Clone, Debug)]
+pub struct ExplainedKey {
+    /// As it was typed.
+    pub subject: String,
+    pub provider: Provider,
+    pub endpoint: String,
+    /// Where the login is looked for.
+    pub login: &'static str,
+    /// Call, when it is made, the right that it needs.
+    pub calls: Vec<(String, &'static str, &'static str)>,
 }
 
 /// A row of `download list`, or what `download forget` forgot.
@@ -319,6 +332,21 @@ pub fn collect(
     match format {
         Format::Table => table::collect(report, layout, out),
         Format::Json => json::collect(report, out),
+        Format::Csv => Err(no_such_format()),
+    }
+}
+
+/// The whole of `probe --explain`, which has no CSV.
+pub fn explain(
+    format: Format,
+    as_of: Timestamp,
+    keys: &[ExplainedKey],
+    layout: Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => table::explain(keys, layout, out),
+        Format::Json => json::explain(as_of, keys, out),
         Format::Csv => Err(no_such_format()),
     }
 }

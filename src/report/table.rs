@@ -4,10 +4,12 @@
 mod audit;
 mod check;
 mod collect;
+mod explain;
 mod lists;
 mod page;
 
 pub(super) use audit::{Audit, audit};
 pub(super) use check::{check, rotation};
 pub(super) use collect::collect;
+pub(super) use explain::explain;
 pub(super) use lists::{Snapshots, downloads, ingest, keys, probe, projects, snapshots};

@@ -518,6 +518,17 @@ fn the_documents_have_the_fields_that_are_published() {
         "probe",
         printed(|out| probe(Format::Json, &report, NARROW, out)),
     ));
+    let explained = ExplainedKey {
+        subject: "K".to_owned(),
+        provider: Provider::Aws,
+        endpoint: "https://kms.example".to_owned(),
+        login: "somehow",
+        calls: vec![("a call".to_owned(), "always", "a right")],
+    };
+    texts.push((
+        "explain",
+        printed(|out| explain(Format::Json, sample::as_of(), &[explained], NARROW, out)),
+    ));
     texts.push(("collect", collect_report(Format::Json)));
     texts.push(("ingest", ingest_report(Format::Json, &[], &[])));
     let mut compared = std::collections::BTreeSet::new();

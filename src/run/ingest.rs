@@ -151,7 +151,7 @@ pub(super) fn read(
         cluster: flags.cluster.clone(),
         observed_at: flags.observed_at,
         complete: flags.complete,
-        read_key_answer: crate::probe::aws::read_recorded,
+        read_key_answer: crate::probe::read_recorded,
     };
     let inputs: Vec<ingest::Input> = paths
         .iter()

@@ -1,16 +1,25 @@
 //! Asks the key services about keys, and keeps what they said as it comes in.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::judge;
 use super::{Console, Error, ErrorKind, wall_clock};
 use crate::assess::{Facts, Found, Purpose};
+use crate::config::{Config, process_environment};
 use crate::model::evidence::Observation;
 use crate::model::intake::Intake;
 use crate::model::verdict::Intent;
-use crate::model::{KeyId, Policy};
-use crate::probe::{Answer, Limits, Probes, Stopped, Summary, Target, probe_all};
-use crate::report::ProbeReport;
+use crate::model::{KeyId, Provider, Unit};
+use crate::probe::{
+    Answer, Explanation, Limits, Probes, Settings, Stopped, Summary, Target, Wait, Waits, causes,
+    explain, probe_all,
+};
+use crate::report::{ExplainedKey, ProbeReport};
 use crate::store::{Store, StoreError};
 
 /// Answers that are kept in one transaction: few enough that a kill loses little.
@@ -53,6 +62,27 @@ impl Asked {
         }
     }
 
+    /// What could not be told, once for each cause, with what would change it.
+    fn tell_causes(&self, console: &mut Console<'_>) {
+        for cause in causes(&self.observations) {
+            let keys = cause.keys.len();
+            let noun = if keys == 1 { "key" } else { "keys" };
+            let shown = cause.keys.iter().take(2).cloned().collect::<Vec<_>>();
+            let more = if keys > shown.len() { ", …" } else { "" };
+            console.notice(&format!(
+                "{} {}: {keys} {noun} could not be told ({}{more}){}; {}",
+                cause.provider.word(),
+                cause.word,
+                shown.join(", "),
+                cause
+                    .example
+                    .map(|example| format!(": {example}"))
+                    .unwrap_or_default(),
+                cause.fix,
+            ));
+        }
+    }
+
     /// What a command that probes on the way says of it.
     pub(super) fn tell(&self, console: &mut Console<'_>) {
         match self.stopped {
@@ -79,11 +109,12 @@ impl Asked {
 /// `only_older_than` seconds.
 pub(super) fn all_in_use(
     store: &mut Store,
-    policy: &Policy,
+    config: &Config,
     only_older_than: Option<i64>,
     console: &mut Console<'_>,
 ) -> Result<Asked, Error> {
     let now = wall_clock();
+    let policy = &config.policy;
     let (keys, ids, named, unresolved) = store.view(|view| {
         let evidence = view.evidence(now)?;
         let facts = Facts::new(&evidence, policy, now);
@@ -101,7 +132,7 @@ pub(super) fn all_in_use(
                 .map(|(id, region)| Target::AwsId { id, region }),
         )
         .collect();
-    let mut asked = ask(store, targets, console)?;
+    let mut asked = ask(store, targets, config, console)?;
     asked.still_fresh = still_fresh;
     asked.unresolved = unresolved;
     Ok(asked)
@@ -110,11 +141,12 @@ pub(super) fn all_in_use(
 /// Asks about these keys, as somebody spelled them.
 pub(super) fn named(
     store: &mut Store,
-    policy: &Policy,
+    config: &Config,
     keys: &[String],
     console: &mut Console<'_>,
 ) -> Result<Asked, Error> {
     let now = wall_clock();
+    let policy = &config.policy;
     let purpose = Purpose::Check {
         keys: keys.to_vec(),
         intent: Intent::Rotate,
@@ -130,7 +162,13 @@ pub(super) fn named(
             match decided.argument(no) {
                 Some(Found::One { unit, key }) => {
                     let known: Vec<KeyId> = decided.keys_of(&unit);
-                    targets.extend(key.into_iter().chain(known).map(Target::Key));
+                    let named = key.into_iter().chain(known).map(Target::Key);
+                    let before = targets.len();
+                    targets.extend(named);
+                    // No version of it was ever named: the vault names them.
+                    if let (Unit::Azure(key), true) = (unit, targets.len() == before) {
+                        targets.push(Target::AzureKey(key));
+                    }
                 }
                 Some(Found::Alias(_)) => return Err(judge::alias(text)),
                 Some(Found::Several(_) | Found::Unresolved(_)) | None => {
@@ -140,16 +178,29 @@ pub(super) fn named(
         }
         Ok::<_, Error>(targets)
     })?;
-    let mut asked = ask(store, targets, console)?;
+    let mut asked = ask(store, targets, config, console)?;
     asked.unresolved = unresolved;
     Ok(asked)
 }
 
-fn ask(store: &mut Store, targets: Vec<Target>, console: &mut Console<'_>) -> Result<Asked, Error> {
+fn ask(
+    store: &mut Store,
+    targets: Vec<Target>,
+    config: &Config,
+    console: &mut Console<'_>,
+) -> Result<Asked, Error> {
     let mut asked = Asked::default();
     if targets.is_empty() {
         return Ok(asked);
     }
+    let limits = Limits {
+        deadline: config
+            .probe_deadline
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .map(Duration::from_secs),
+        ..Limits::default()
+    };
+    let ca_pem = private_authority(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -157,7 +208,15 @@ fn ask(store: &mut Store, targets: Vec<Target>, console: &mut Console<'_>) -> Re
         .map_err(|error| {
             Error::new(ErrorKind::Network, "could not set up the network").caused_by(&error)
         })?;
-    let bar = progress(targets.len(), console.progress);
+    let settings = Settings {
+        ca_pem: ca_pem.as_deref(),
+        ..settings(config)
+    };
+    let probes = runtime
+        .block_on(Probes::load(&settings, &targets))
+        .map_err(|why| Error::new(ErrorKind::Config, "no key service was asked").cause(why))?;
+    let waits = Arc::clone(&probes.waits);
+    let mut progress = Progress::new(&targets, waits, console.progress);
     let (sender, receiver) = std::sync::mpsc::channel::<Answer>();
     let mut kept = Kept {
         store,
@@ -166,7 +225,6 @@ fn ask(store: &mut Store, targets: Vec<Target>, console: &mut Console<'_>) -> Re
     let summary: Result<Summary, Error> = std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
             runtime.block_on(async {
-                let probes = Probes::load().await;
                 let cancelled = async {
                     if tokio::signal::ctrl_c().await.is_err() {
                         // Nobody can interrupt: go on to the end.
@@ -177,7 +235,6 @@ fn ask(store: &mut Store, targets: Vec<Target>, console: &mut Console<'_>) -> Re
                     // The receiver only goes away when the store failed: then nothing is kept.
                     let _unheard = sender.send(answer);
                 };
-                let limits = Limits::default();
                 let summary = probe_all(
                     targets,
                     &probes,
@@ -191,14 +248,14 @@ fn ask(store: &mut Store, targets: Vec<Target>, console: &mut Console<'_>) -> Re
                 summary
             })
         });
-        for answer in receiver {
-            bar.inc(1);
+        while let Some(answer) = progress.next(&receiver) {
             if let Some((reason, detail)) = &answer.unresolved {
                 asked.unanswered += 1;
                 tracing::warn!(
+                    key = answer.target.text(),
                     reason = reason.word(),
                     detail,
-                    "a bare key id got no answer"
+                    "an incomplete key id got no answer"
                 );
             }
             asked
@@ -213,7 +270,7 @@ fn ask(store: &mut Store, targets: Vec<Target>, console: &mut Console<'_>) -> Re
             )
         })
     });
-    bar.finish_and_clear();
+    progress.bar.finish_and_clear();
     let summary = summary?;
     kept.flush()?;
     asked
@@ -223,13 +280,83 @@ fn ask(store: &mut Store, targets: Vec<Target>, console: &mut Console<'_>) -> Re
         .unsupported
         .iter()
         .map(ToString::to_string)
-        .chain(summary.not_asked.iter().map(|target| match target {
-            Target::Key(key) => key.to_string(),
-            Target::AwsId { id, region } => format!("{id} in {region}"),
-        }))
+        .chain(summary.not_asked.iter().map(Target::text))
         .collect();
     asked.stopped = summary.stopped;
+    asked.tell_causes(console);
     Ok(asked)
+}
+
+/// The certificate authority of `ca_file`.
+fn private_authority(config: &Config) -> Result<Option<Vec<u8>>, Error> {
+    let Some(path) = &config.ca_file else {
+        return Ok(None);
+    };
+    let pem = std::fs::read(path).map_err(|error| unusable_authority(config).caused_by(&error))?;
+    Ok(Some(pem))
+}
+
+fn unusable_authority(config: &Config) -> Error {
+    let path = config
+        .ca_file
+        .as_deref()
+        .unwrap_or(std::path::Path::new(""));
+    Error::new(
+        ErrorKind::Config,
+        format!("cannot use the `ca_file` `{}`", path.display()),
+    )
+}
+
+/// What finding the key services takes, but for the private authority.
+fn settings(config: &Config) -> Settings<'_> {
+    Settings {
+        ca_pem: None,
+        environment: &process_environment,
+        gcp_endpoint: config.gcp.endpoint.as_deref(),
+        gcp_projects: &config.gcp.projects,
+    }
+}
+
+/// What asking about these keys would take, without asking.
+pub(super) fn explained(keys: &[String], config: &Config) -> Result<Vec<ExplainedKey>, Error> {
+    if keys.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "`probe --explain` explains the keys that it is given",
+        ));
+    }
+    keys.iter()
+        .map(|key| match explain(key, &settings(config)) {
+            Ok(explanation) => Ok(explained_key(explanation)),
+            Err(why) => {
+                let error = Error::new(
+                    ErrorKind::Usage,
+                    format!("nobody can be asked about `{key}`"),
+                );
+                Err(error.cause(why.to_owned()))
+            }
+        })
+        .collect()
+}
+
+fn explained_key(explanation: Explanation) -> ExplainedKey {
+    let Explanation {
+        subject,
+        provider,
+        endpoint,
+        calls,
+        login,
+    } = explanation;
+    ExplainedKey {
+        subject,
+        provider,
+        endpoint,
+        login,
+        calls: calls
+            .into_iter()
+            .map(|call| (call.call, call.when, call.right))
+            .collect(),
+    }
 }
 
 /// Observations on their way into the store.
@@ -263,15 +390,72 @@ impl Kept<'_> {
     }
 }
 
-fn progress(n: usize, shown: bool) -> ProgressBar {
-    let target = if shown {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    let bar = ProgressBar::with_draw_target(u64::try_from(n).ok(), target);
-    match ProgressStyle::with_template("asking key services {bar:30} {pos}/{len} {eta}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
+/// How often the line of progress looks at what is waited for.
+const LOOKED_AT: Duration = Duration::from_millis(200);
+
+/// Progress on stderr: how many keys of each provider are done, and what the rest waits for.
+struct Progress {
+    bar: ProgressBar,
+    waits: Arc<Waits>,
+    done: BTreeMap<Provider, (usize, usize)>,
+}
+
+impl Progress {
+    fn new(targets: &[Target], waits: Arc<Waits>, shown: bool) -> Self {
+        let draw = if shown {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(u64::try_from(targets.len()).ok(), draw);
+        let style = "asking key services {bar:20} {pos}/{len} {eta} {msg}";
+        let bar = match ProgressStyle::with_template(style) {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        };
+        let mut done = BTreeMap::new();
+        for target in targets {
+            done.entry(target.provider()).or_insert((0, 0)).1 += 1;
+        }
+        Self { bar, waits, done }
     }
+
+    /// The next answer; `None` when there will be no more.
+    fn next(&mut self, receiver: &Receiver<Answer>) -> Option<Answer> {
+        loop {
+            match receiver.recv_timeout(LOOKED_AT) {
+                Ok(answer) => {
+                    self.done.entry(answer.target.provider()).or_default().0 += 1;
+                    self.bar.inc(1);
+                    return Some(answer);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.bar.set_message(waiting_for(&self.done, &self.waits));
+                }
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+}
+
+/// `azure 3/20: 2 for an answer, 1 for a pause`, for each provider that is not done.
+fn waiting_for(done: &BTreeMap<Provider, (usize, usize)>, waits: &Waits) -> String {
+    let now = waits.now();
+    let providers = done.iter().filter(|(_, (done, all))| done < all);
+    let lines = providers.map(|(provider, (done, all))| {
+        let waits: Vec<String> = now
+            .iter()
+            .filter(|(of, _, _)| of == provider)
+            .map(|(_, wait, waiting)| {
+                let what = match wait {
+                    Wait::Quota => "for the quota",
+                    Wait::Answer => "for an answer",
+                    Wait::Pause => "to ask again",
+                };
+                format!("{waiting} {what}")
+            })
+            .collect();
+        format!("{} {done}/{all}: {}", provider.word(), waits.join(", "))
+    });
+    lines.collect::<Vec<_>>().join("; ")
 }

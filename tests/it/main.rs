@@ -13,6 +13,8 @@ mod collect_bundles;
 mod collect_faults;
 mod collect_scenarios;
 mod conformance_aws;
+mod conformance_azure;
+mod conformance_gcp;
 mod crash;
 mod damage;
 mod demo;
@@ -23,11 +25,18 @@ mod hostile_input;
 mod idempotent;
 mod layering;
 mod lies;
+mod probe_azure;
+mod probe_azure_cli;
 mod probe_bounds;
 mod probe_cli;
 mod probe_faults;
+mod probe_gcp;
+mod probe_gcp_bounds;
+mod probe_mixed;
 #[cfg(feature = "real-servers")]
 mod real_aws;
+#[cfg(feature = "real-servers")]
+mod real_gcp;
 #[cfg(feature = "real-servers")]
 mod real_prism;
 #[cfg(feature = "real-servers")]

@@ -44,7 +44,7 @@ impl<I: Intake> Loose<'_, '_, I> {
             Shape::CompliancePolicy => self.stands_alone(node, around, Kind::CompliancePolicy)?,
             Shape::OwnInventory => self.own_line(node)?,
             Shape::OwnKeyAnswer => self.own_answer(node)?,
-            Shape::AwsKey => self.key_answer(bytes)?,
+            Shape::RecordedKey => self.key_answer(bytes)?,
             Shape::Unneeded(what) => self.shared.report.note(what),
             Shape::Refused(why) => self.bad_record(why),
             Shape::Unknown => self.bad_record("is nothing that snapkey knows"),

@@ -24,8 +24,9 @@ pub(super) enum Shape {
     OwnInventory,
     /// A line of snapkey's own form for key answers.
     OwnKeyAnswer,
-    /// The answer of `aws kms describe-key`.
-    AwsKey,
+    /// The answer of a provider's own command line: `aws kms describe-key`, `az keyvault key`,
+    /// `gcloud kms keys versions`.
+    RecordedKey,
     /// Known, and not needed.
     Unneeded(&'static str),
     /// Known, and not read.
@@ -34,8 +35,6 @@ pub(super) enum Shape {
 }
 
 const OPS_MANAGER: &str = "is of Ops Manager: Ops Manager inventories are not read yet";
-const AZURE: &str = "is of Azure: answers of `az keyvault key` are not read yet";
-const GCLOUD: &str = "is of Google: answers of `gcloud kms keys versions` are not read yet";
 const MANIFEST: &str = "is the manifest of a bundle: give the folder that it lies in";
 
 /// Tells the shape of an object. The order matters: the more telling members come first.
@@ -56,7 +55,7 @@ pub(super) fn of(node: &Node) -> Shape {
         return Shape::OwnKeyAnswer;
     }
     if has("KeyMetadata") {
-        return Shape::AwsKey;
+        return Shape::RecordedKey;
     }
     if let Some(shape) = of_other_tools(node) {
         return shape;
@@ -144,11 +143,11 @@ fn of_other_tools(node: &Node) -> Option<Shape> {
     if node.get("key").is_some_and(kid)
         || (has("attributes") && any(&["kid", "recoveryId", "scheduledPurgeDate"]))
     {
-        return Some(Shape::Refused(AZURE));
+        return Some(Shape::RecordedKey);
     }
     let name = node.get("name").and_then(Node::as_text).unwrap_or_default();
     if name.contains("/cryptoKeyVersions/") {
-        return Some(Shape::Refused(GCLOUD));
+        return Some(Shape::RecordedKey);
     }
     None
 }
@@ -203,18 +202,18 @@ mod tests {
                 r#"{"key":"k","condition":"enabled","at":"t"}"#,
                 Shape::OwnKeyAnswer,
             ),
-            (r#"{"KeyMetadata":{"KeyId":"k"}}"#, Shape::AwsKey),
+            (r#"{"KeyMetadata":{"KeyId":"k"}}"#, Shape::RecordedKey),
             (
                 r#"{"attributes":{"enabled":true},"key":{"kid":"https://v/keys/k/1"}}"#,
-                Shape::Refused(AZURE),
+                Shape::RecordedKey,
             ),
             (
                 r#"{"attributes":{"enabled":true},"kid":"https://v/keys/k/1"}"#,
-                Shape::Refused(AZURE),
+                Shape::RecordedKey,
             ),
             (
                 r#"{"name":"projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1","state":"ENABLED"}"#,
-                Shape::Refused(GCLOUD),
+                Shape::RecordedKey,
             ),
             (
                 r#"{"id":"o","groupId":"g","parts":[{"typeName":"REPLICA_SET"}],"complete":true}"#,

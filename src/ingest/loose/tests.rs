@@ -154,14 +154,6 @@ fn what_is_no_inventory_says_why() {
             "Ops Manager",
         ),
         (
-            r#"{"key":{"kid":"https://v.vault.azure.net/keys/k/1"},"attributes":{}}"#,
-            "az keyvault",
-        ),
-        (
-            r#"[{"name":"projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1","state":"ENABLED"}]"#,
-            "gcloud",
-        ),
-        (
             r#"{"format":"snapkey-bundle/1","base_url":"https://x","requests":[]}"#,
             "the folder",
         ),

@@ -7,6 +7,8 @@
 
 use crate::model::evidence::UnknownReason;
 
+pub(super) use crate::probe::text::redact;
+
 /// How a question ended without an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -176,73 +178,6 @@ fn read_code(code: &str, message: Option<&str>) -> UnknownReason {
     }
 }
 
-/// The longest detail, in characters.
-const LONGEST: usize = 300;
-
-/// Foreign text for a message: one line, printable, of bounded length, and without anything that
-/// looks like an access key id, a secret key, a token or a signature.
-pub(super) fn redact(text: &str) -> String {
-    let mut line = String::new();
-    let mut word = String::new();
-    // What lies far past the limit is not printed; the margin keeps a long secret in one piece.
-    for c in text.chars().take(LONGEST * 8) {
-        if is_token_char(c) {
-            word.push(c);
-            continue;
-        }
-        push_word(&mut line, &mut word);
-        let shown = if is_unprintable(c) { ' ' } else { c };
-        if !(shown == ' ' && line.ends_with(' ')) {
-            line.push(shown);
-        }
-    }
-    push_word(&mut line, &mut word);
-    let line = line.trim();
-    if line.chars().count() > LONGEST {
-        let mut short: String = line.chars().take(LONGEST).collect();
-        short.push('…');
-        short
-    } else {
-        line.to_owned()
-    }
-}
-
-/// Spaces, control characters, and the invisible ones that turn the direction of writing.
-fn is_unprintable(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-}
-
-/// Characters of base64, of hex and of AWS key ids: a run of them is one possible secret.
-fn is_token_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_')
-}
-
-fn push_word(line: &mut String, word: &mut String) {
-    if looks_secret(word) {
-        line.push_str("[withheld]");
-    } else {
-        line.push_str(word);
-    }
-    word.clear();
-}
-
-/// 40 characters is a secret access key; signatures and tokens are longer. The longest public
-/// word of a key ARN is the 32 hex digits of a multi-Region id.
-fn looks_secret(word: &str) -> bool {
-    word.len() >= 40
-        || ["AKIA", "ASIA"].iter().any(|prefix| {
-            word.match_indices(prefix).any(|(start, _)| {
-                word[start..]
-                    .chars()
-                    .take_while(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-                    .count()
-                    >= 16
-            })
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -400,33 +335,5 @@ mod tests {
             detail.as_deref(),
             Some("the credentials were not accepted (InvalidSignatureException)")
         );
-    }
-
-    #[test]
-    fn details_are_one_short_line_without_secrets() {
-        let secret = "Zx9".repeat(14);
-        let table = [
-            ("plain words".to_owned(), "plain words".to_owned()),
-            (
-                "two\nlines\r\n\tand \u{1b}[31mred".to_owned(),
-                "two lines and [31mred".to_owned(),
-            ),
-            ("a\u{202e}b".to_owned(), "a b".to_owned()),
-            (format!("token {secret}!"), "token [withheld]!".to_owned()),
-            (
-                "by Credential=AKIAQQQQQQQQQQQQQQQQ/2026".to_owned(),
-                "by [withheld]".to_owned(),
-            ),
-            (
-                "arn:aws:kms:eu-west-1:111122223333:key/mrk-0123456789abcdef0123456789abcdef"
-                    .to_owned(),
-                "arn:aws:kms:eu-west-1:111122223333:key/mrk-0123456789abcdef0123456789abcdef"
-                    .to_owned(),
-            ),
-        ];
-        for (text, expected) in table {
-            assert_eq!(redact(&text), expected);
-        }
-        assert_eq!(redact(&"word ".repeat(500)).chars().count(), LONGEST + 1);
     }
 }

@@ -440,6 +440,38 @@ impl<'a> From<&'a evidence::Observation> for Observation<'a> {
 }
 
 #[derive(Serialize)]
+pub(super) struct ExplainedKey<'a> {
+    key: &'a str,
+    provider: &'static str,
+    endpoint: &'a str,
+    login: &'a str,
+    calls: Vec<ExplainedCall<'a>>,
+}
+
+#[derive(Serialize)]
+struct ExplainedCall<'a> {
+    call: &'a str,
+    when: &'a str,
+    right: &'a str,
+}
+
+impl<'a> From<&'a report::ExplainedKey> for ExplainedKey<'a> {
+    fn from(explained: &'a report::ExplainedKey) -> Self {
+        Self {
+            key: &explained.subject,
+            provider: explained.provider.word(),
+            endpoint: &explained.endpoint,
+            login: explained.login,
+            calls: explained
+                .calls
+                .iter()
+                .map(|(call, when, right)| ExplainedCall { call, when, right })
+                .collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
 pub(super) struct Reject<'a> {
     file: &'a str,
     record: Option<&'a str>,

@@ -4,3 +4,5 @@
 
 pub(crate) mod atlas;
 pub(crate) mod aws;
+pub(crate) mod azure;
+pub(crate) mod gcp;

@@ -88,9 +88,7 @@ pub(crate) fn run_until(
     limits: &Limits,
     cancelled: impl Future<Output = ()>,
 ) -> (Vec<Answer>, Summary) {
-    let probes = Probes {
-        aws: AwsProbe::from_config(config),
-    };
+    let probes = Probes::new(AwsProbe::from_config(config));
     let mut answers = Vec::new();
     let summary = runtime().block_on(probe_all(
         targets,

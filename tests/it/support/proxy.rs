@@ -67,8 +67,8 @@ impl Proxy {
     }
 }
 
-/// The first request: its head, and as much body as the head announces. What cannot be read is
-/// one request to its end.
+/// The first request: its head, and as much body as the head announces (a GET announces none).
+/// What has no head is one request to its end.
 fn first_of(rest: &str) -> &str {
     let length = |head: &str| {
         head.lines()
@@ -77,7 +77,7 @@ fn first_of(rest: &str) -> &str {
             .and_then(|(_, value)| value.trim().parse::<usize>().ok())
     };
     rest.split_once("\r\n\r\n")
-        .and_then(|(head, _)| rest.get(..head.len() + 4 + length(head)?))
+        .and_then(|(head, _)| rest.get(..head.len() + 4 + length(head).unwrap_or(0)))
         .unwrap_or(rest)
 }
 
