@@ -38,6 +38,20 @@ pub(super) struct SnapshotRow<'a> {
     pub(super) flaws: Vec<String>,
 }
 
+impl SnapshotRow<'_> {
+    /// None of the fields by which a snapshot is known, in any version of the API. A version of
+    /// MongoDB is no such field: clusters have one too.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.status == SnapshotStatus::Unrecorded
+            && self.keys == KeyColumn::Absent
+            && self.sharded.is_none()
+            && self.created_at.is_none()
+            && self.expires_at.is_none()
+            && self.frequency.is_none()
+            && !(self.members || self.shared || self.keep || self.copied)
+    }
+}
+
 /// Fields per "Return All Replica Set Cloud Backups", "Return All Sharded Cluster Backups" and
 /// "Return All Snapshots for One Flex Cluster" of the Atlas Administration API.
 #[derive(Deserialize)]

@@ -51,6 +51,13 @@ const LIES: &[Lie] = &[
         let other = copy.folder.join("bundle/pages/sandbox-clusters.json");
         std::fs::copy(other, copy.folder.join(CLUSTERS)).unwrap();
     }),
+    ("the project list for a list of snapshots", |copy| {
+        let other = copy.folder.join("bundle/pages/groups.json");
+        std::fs::copy(other, copy.folder.join(ORDERS)).unwrap();
+    }),
+    ("the cluster list for a list of snapshots", |copy| {
+        std::fs::copy(copy.folder.join(CLUSTERS), copy.folder.join(ORDERS)).unwrap();
+    }),
     ("the settings of another project", |copy| {
         copy.request("1/encryptionAtRest", |r| {
             r["file"] = "pages/groups.json".into()

@@ -186,6 +186,10 @@ impl<I: Intake> ReplyReader<'_, '_, I> {
             reject(self, "is the row of another project or cluster");
             return Ok(());
         }
+        // A row of another list in the place of a snapshot hides the snapshot.
+        if row.flaws.is_empty() && row.says_nothing() {
+            reject(self, "says nothing that a snapshot says");
+        }
         for flaw in std::mem::take(&mut row.flaws) {
             reject(self, &flaw);
         }

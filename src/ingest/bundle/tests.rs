@@ -229,33 +229,46 @@ fn a_damaged_page_shows_what_it_can_and_is_not_whole() {
         r#"{{"id":"{long}"}},{{"id":"b","type":"replicaSet"}}"#
     ));
     let bomb = format!(
-        r#"{{"results":[{{"id":"a"}},{}{}]}}"#,
+        r#"{{"results":[{{"id":"a","type":"replicaSet"}},{}{}]}}"#,
         "[".repeat(5000),
         "]".repeat(5000)
     );
     let self_link =
         |path: &str| format!(r#""links":[{{"rel":"self","href":"http://x{V2}{path}"}}]"#);
     let wrong_first = format!(
-        r#"{{{},"results":[{{"id":"a"}}]}}"#,
+        r#"{{{},"results":[{{"id":"a","type":"replicaSet"}}]}}"#,
         self_link("/groups/h/clusters/c")
     );
     let wrong_last = format!(
-        r#"{{"results":[{{"id":"a"}}],{}}}"#,
+        r#"{{"results":[{{"id":"a","type":"replicaSet"}}],{}}}"#,
         self_link("/groups/g/clusters/d")
     );
     let wrong_row = page(&format!(
-        r#"{{"id":"a",{}}},{{"id":"b"}}"#,
+        r#"{{"id":"a",{}}},{{"id":"b","type":"replicaSet"}}"#,
         self_link("/groups/g/clusters/d/backup/snapshots/a")
     ));
-    let right = format!(r#"{{{},"results":[{{"id":"a"}}]}}"#, self_link(LIST));
+    let right = format!(
+        r#"{{{},"results":[{{"id":"a","type":"replicaSet"}}]}}"#,
+        self_link(LIST)
+    );
     let table: Vec<(&str, &str, usize, u64)> = vec![
         (&right, "whole", 1, 0),
         (r#"{"results":[]}"#, "whole", 0, 0),
         ("\u{feff}{\"results\":[]}\r\n", "whole", 0, 0),
-        (r#"{"results":[{"id":"a"},{"id":"#, "body-unreadable", 1, 1),
-        (r#"{"results":[{"id":"a"},{}]}"#, "row-rejected", 1, 1),
         (
-            r#"{"results":[{"id":"a"},7,"x",null]}"#,
+            r#"{"results":[{"id":"a","type":"replicaSet"},{"id":"#,
+            "body-unreadable",
+            1,
+            1,
+        ),
+        (
+            r#"{"results":[{"id":"a","type":"replicaSet"},{}]}"#,
+            "row-rejected",
+            1,
+            1,
+        ),
+        (
+            r#"{"results":[{"id":"a","type":"replicaSet"},7,"x",null]}"#,
             "row-rejected",
             1,
             3,
@@ -272,24 +285,34 @@ fn a_damaged_page_shows_what_it_can_and_is_not_whole() {
             2,
             1,
         ),
-        (r#"{"results":[{"id":"a"},{"id":"a"}]}"#, "whole", 2, 0),
+        (
+            r#"{"results":[{"id":"a","type":"replicaSet"},{"id":"a","type":"replicaSet"}]}"#,
+            "whole",
+            2,
+            0,
+        ),
         (&long_id, "row-rejected", 1, 1),
         (&bomb, "body-unreadable", 1, 1),
         (
-            r#"{"results":[],"results":[{"id":"a"}]}"#,
+            r#"{"results":[],"results":[{"id":"a","type":"replicaSet"}]}"#,
             "body-unreadable",
             0,
             1,
         ),
         (
-            r#"{"results":[{"id":"a"}]}{"results":[]}"#,
+            r#"{"results":[{"id":"a","type":"replicaSet"}]}{"results":[]}"#,
             "body-unreadable",
             1,
             1,
         ),
         (r#"{"results":{}}"#, "body-unreadable", 0, 1),
         (r#"{"totalCount":0}"#, "body-unreadable", 0, 1),
-        (r#"[{"id":"a"}]"#, "body-unreadable", 0, 1),
+        (
+            r#"[{"id":"a","type":"replicaSet"}]"#,
+            "body-unreadable",
+            0,
+            1,
+        ),
         ("", "body-unreadable", 0, 1),
         ("<html>", "body-unreadable", 0, 1),
         (&wrong_first, "wrong-owner", 0, 1),
@@ -308,7 +331,12 @@ fn a_damaged_page_shows_what_it_can_and_is_not_whole() {
             0,
             0,
         ),
-        (r#"{"status":200,"results":[{"id":"a"}]}"#, "whole", 1, 0),
+        (
+            r#"{"status":200,"results":[{"id":"a","type":"replicaSet"}]}"#,
+            "whole",
+            1,
+            0,
+        ),
     ];
     for (body, outcome, shown, rejects) in table {
         let ran = Built::new().ok(LIST, body).run();
@@ -332,7 +360,7 @@ fn a_reject_names_file_and_record_and_no_content() {
     let ran = Built::new()
         .ok(
             LIST,
-            "{\"results\":[{\"id\":\"a\"},{\"id\":\"\\u001b[2J\",\"x\":\"hunter2\"}]}",
+            "{\"results\":[{\"id\":\"a\",\"type\":\"replicaSet\"},{\"id\":\"\\u001b[2J\",\"x\":\"hunter2\"}]}",
         )
         .run();
     let reject = &ran.report.rejects[0];
@@ -576,7 +604,7 @@ fn the_project_list_is_what_was_asked_for() {
         (asked, vec![(GROUPS, &listed)], Some("whole 2"), 0),
         (
             asked,
-            vec![(GROUPS, r#"{"results":[{"id":"a"}]}"#)],
+            vec![(GROUPS, r#"{"results":[{"id":"a","type":"replicaSet"}]}"#)],
             Some("whole 1"),
             0,
         ),
