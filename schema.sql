@@ -2,7 +2,8 @@
 --
 -- Evidence is only ever appended. Three columns move, and only outwards: `snapshot.first_at`,
 -- `snapshot.last_at` (the interval in which lists agreed on a snapshot) and `hold_seen.last_seen`;
--- `import.newest` is settled before its import commits. Nothing is deleted.
+-- so do the totals in `cluster` and `cluster_key_column`, and `import.newest` is settled before its
+-- import commits. Nothing is deleted.
 --
 -- Times are whole seconds since 1970 in UTC. Words in CHECK lists are those of the enums in
 -- `src/model`; a test compares the two. A `digest` is the SHA-256 of everything the row says, so
@@ -212,9 +213,13 @@ CREATE TABLE declared_key (
 -- Snapshots ------------------------------------------------------------------------------------
 
 CREATE TABLE cluster (
-    no      INTEGER PRIMARY KEY,
-    project INTEGER NOT NULL REFERENCES project,
-    name    TEXT NOT NULL,
+    no          INTEGER PRIMARY KEY,
+    project     INTEGER NOT NULL REFERENCES project,
+    name        TEXT NOT NULL,
+    -- Totals over its rows of `snapshot`: the latest time at which any was shown or made, and
+    -- whether any is a sharded one. A question about one key need not read the rows of all others.
+    latest_at   INTEGER NOT NULL DEFAULT 0 CHECK (latest_at BETWEEN 0 AND 253402300799),
+    has_sharded INTEGER NOT NULL DEFAULT 0 CHECK (has_sharded IN (0, 1)),
     UNIQUE (project, name)
 ) STRICT;
 
@@ -241,11 +246,23 @@ CREATE TABLE key_column_spelling (
 CREATE INDEX key_column_by_spelling ON key_column_spelling (spelling, key_column);
 
 -- Which key columns a cluster's snapshots have: the way from a spelling to its snapshots goes
--- spelling -> key_column -> cluster -> snapshot_by_key.
+-- spelling -> key_column -> cluster -> snapshot_by_key. The rest are totals over the rows of
+-- `snapshot` with this cluster and key column.
 CREATE TABLE cluster_key_column (
-    cluster    INTEGER NOT NULL REFERENCES cluster,
-    key_column INTEGER NOT NULL REFERENCES key_column,
-    PRIMARY KEY (cluster, key_column)
+    cluster         INTEGER NOT NULL REFERENCES cluster,
+    key_column      INTEGER NOT NULL REFERENCES key_column,
+    -- From when to when they were made, as far as they say.
+    made_from       INTEGER CHECK (made_from BETWEEN 0 AND 253402300799),
+    made_to         INTEGER CHECK (made_to BETWEEN 0 AND 253402300799),
+    -- Some row does not say.
+    has_undated     INTEGER NOT NULL DEFAULT 0 CHECK (has_undated IN (0, 1)),
+    -- Which shapes they have.
+    has_replica_set INTEGER NOT NULL DEFAULT 0 CHECK (has_replica_set IN (0, 1)),
+    has_sharded     INTEGER NOT NULL DEFAULT 0 CHECK (has_sharded IN (0, 1)),
+    has_shared      INTEGER NOT NULL DEFAULT 0 CHECK (has_shared IN (0, 1)),
+    has_own         INTEGER NOT NULL DEFAULT 0 CHECK (has_own IN (0, 1)),
+    PRIMARY KEY (cluster, key_column),
+    CHECK ((made_from IS NULL) = (made_to IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX cluster_key_column_by_key ON cluster_key_column (key_column, cluster);
 
@@ -290,6 +307,14 @@ CREATE TABLE snapshot (
 ) STRICT, WITHOUT ROWID;
 -- From a key (or a cluster's keys) to its snapshots in order of creation.
 CREATE INDEX snapshot_by_key ON snapshot (cluster, key_column, created_at);
+
+-- Snapshots whose rows do not agree on when they were made: in `snapshot_by_key` they are in more
+-- than one place.
+CREATE TABLE snapshot_redated (
+    cluster INTEGER NOT NULL REFERENCES cluster,
+    id      TEXT NOT NULL,
+    PRIMARY KEY (cluster, id)
+) STRICT, WITHOUT ROWID;
 
 -- What the key services said -------------------------------------------------------------------
 

@@ -14,6 +14,7 @@
 mod baseline;
 mod generate;
 mod measure;
+mod probe;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use generate::{AS_OF, Written};
-use measure::{Run, medians, run};
+use measure::{Run, in_short, run};
 
 const SNAPKEY: &str = env!("CARGO_BIN_EXE_snapkey");
 const MEMORY_LIMIT: u64 = 64 * 1024;
@@ -39,7 +40,9 @@ fn main() -> Result<()> {
         }
         ["baseline-select", store] => baseline::select(store.as_ref()),
         ["generate", folder, snapshots] => {
-            generate::write(folder.as_ref(), snapshots.parse()?, 1).map(drop)
+            let written = generate::write(folder.as_ref(), snapshots.parse()?, 1)?;
+            println!("{}", written.one_key);
+            Ok(())
         }
         options => measure_all(snapshots(options)?),
     }
@@ -100,20 +103,26 @@ fn measure_all(snapshots: u64) -> Result<()> {
         let mut bare = Command::new(&this);
         run(bare.arg("baseline-select").arg(&large.store), &[0])
     }])?;
-    let [version, nothing] = medians(
-        101,
-        &[0],
-        [&|| snapkey(&["--version"]), &|| Command::new("/bin/true")],
-    )?;
-    let check = || {
+    let check = |estate: &Estate| {
         let mut check = snapkey(&["check", "--no-probe", "--as-of", AS_OF, "--format", "json"]);
         check
             .arg("--store")
-            .arg(&large.store)
-            .arg(&large.written.one_key);
+            .arg(&estate.store)
+            .arg(&estate.written.one_key);
         check
     };
-    let [checked] = medians(9, &ANSWERS, [&check])?;
+    let [checked, small_check, version, nothing] = in_short(
+        101,
+        &ANSWERS,
+        [
+            &|| check(&large),
+            &|| check(&small),
+            &|| snapkey(&["--version"]),
+            &|| Command::new("/bin/true"),
+        ],
+    )?;
+    let in_flight = probe::in_flight(folder, &snapkey)?;
+    let by_quota = probe::by_quota(folder, &snapkey)?;
 
     let lines = [
         Line {
@@ -132,15 +141,29 @@ fn measure_all(snapshots: u64) -> Result<()> {
         },
         Line {
             work: "check KEY",
-            product: checked,
-            baseline: version,
-            busy: None,
+            product: checked.took,
+            baseline: version.took,
+            busy: Some((checked.busy, version.busy)),
             target: 20.0,
         },
         Line {
+            work: "probe, 32 at a time",
+            product: in_flight.took,
+            baseline: in_flight.least,
+            busy: None,
+            target: 1.2,
+        },
+        Line {
+            work: "probe, by its quota",
+            product: by_quota.took,
+            baseline: by_quota.least,
+            busy: None,
+            target: 1.1,
+        },
+        Line {
             work: "--version",
-            product: version,
-            baseline: nothing,
+            product: version.took,
+            baseline: nothing.took,
             busy: None,
             target: 5.0,
         },
@@ -159,13 +182,19 @@ fn measure_all(snapshots: u64) -> Result<()> {
             yes(ratio <= line.target),
             line.busy
                 .map_or_else(String::new, |(product, baseline)| format!(
-                    "{:.2} ({:.2} s to {:.2} s)",
+                    "{:.2} ({:.3} s to {:.3} s)",
                     self::ratio(product, baseline),
                     product.as_secs_f64(),
                     baseline.as_secs_f64()
                 ))
         );
     }
+
+    println!(
+        "check KEY with a tenth of the snapshots: {:.4} s, busy for {:.3} s",
+        small_check.took.as_secs_f64(),
+        small_check.busy.as_secs_f64()
+    );
 
     let document = folder.join("one.json");
     let rows = generate::single_document(&document, 600 * snapshots)?;

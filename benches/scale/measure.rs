@@ -42,16 +42,26 @@ pub(crate) fn run(command: &mut Command, codes: &[i32]) -> Result<Run> {
     }
 }
 
-/// The medians of several runs of each command, taken in turn so that all meet the same machine,
-/// and timed to the end of the process without polling: right for those that last milliseconds.
-pub(crate) fn medians<const N: usize>(
-    times: usize,
+/// Several runs of a command: their median time, and how long each kept the processor busy on
+/// average.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Short {
+    pub(crate) took: Duration,
+    pub(crate) busy: Duration,
+}
+
+/// Several runs of each command, taken in turn so that all meet the same machine, and timed to the
+/// end of the process without polling: right for those that last milliseconds.
+pub(crate) fn in_short<const N: usize>(
+    times: u32,
     codes: &[i32],
     commands: [&dyn Fn() -> Command; N],
-) -> Result<[Duration; N]> {
+) -> Result<[Short; N]> {
     let mut took = [const { Vec::new() }; N];
+    let mut busy = [Duration::ZERO; N];
     for _ in 0..times {
-        for (command, took) in commands.iter().zip(&mut took) {
+        for ((command, took), busy) in commands.iter().zip(&mut took).zip(&mut busy) {
+            let busy_before = children_busy();
             let mut command = command();
             command
                 .stdin(Stdio::null())
@@ -62,15 +72,19 @@ pub(crate) fn medians<const N: usize>(
                 .status()
                 .with_context(|| format!("cannot run {command:?}"))?;
             took.push(started.elapsed());
+            *busy += children_busy().saturating_sub(busy_before);
             if !status.code().is_some_and(|code| codes.contains(&code)) {
                 bail!("{command:?} ended with {status}");
             }
         }
     }
-    Ok(took.map(|mut took| {
+    let mut short = [Short::default(); N];
+    for ((short, mut took), busy) in short.iter_mut().zip(took).zip(busy) {
         took.sort_unstable();
-        took.get(took.len() / 2).copied().unwrap_or_default()
-    }))
+        short.took = took.get(took.len() / 2).copied().unwrap_or_default();
+        short.busy = busy / times.max(1);
+    }
+    Ok(short)
 }
 
 fn high_water(status_file: &str) -> Option<u64> {

@@ -1,23 +1,27 @@
 //! Second pass: who needs each key, and what is not known about that (design 6.2). One function
 //! for each rule.
 
+mod histories;
+mod jobs;
+mod unnamed;
 mod whole;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use histories::History;
+use jobs::Jobs;
+use unnamed::Unnamed;
+
+use super::coverage::{self, Cluster};
 use super::encryption::{self, Encryption};
 use super::estate::{Certainty, Estate, FamilyNo, NameNo, Project};
-use super::identity;
-use super::needs::{Need, Needs};
+use super::needs::Needs;
 use super::restore::{self, Judged};
 use super::snapshot;
 use super::tally::Tally;
-use crate::model::evidence::{SnapshotShape, SnapshotStatus};
 use crate::model::key_id::{Match, Provider};
-use crate::model::reading::{Delivery, RestoreJob, Schedule};
-use crate::model::verdict::{
-    Assumption, Code, Dependant, DependantKind, Doubt, DoubtKind, Restorability, Summary, Until,
-};
+use crate::model::reading::Schedule;
+use crate::model::verdict::{Assumption, Code, Dependant, Doubt, Restorability, Summary};
 use crate::model::{Snapshot, Spelling, Timestamp};
 
 /// What the second pass found out.
@@ -67,36 +71,13 @@ pub(super) struct Decider<'e> {
     /// Per project: the latest evidence of each family, whether it is certain, and the first
     /// evidence of its successor.
     histories: Vec<BTreeMap<FamilyNo, History>>,
-    jobs: HashMap<(usize, &'e str), Vec<Job<'e>>>,
+    jobs: Jobs<'e>,
     jobs_met: BTreeSet<(usize, &'e str, &'e str)>,
     forgotten: BTreeSet<&'e str>,
     /// Queued or running snapshots without an id.
     unnamed: Vec<Unnamed>,
     /// Clusters with a snapshot that is not gone.
     with_present: Vec<BTreeSet<String>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct History {
-    last: Timestamp,
-    /// `None`: no spelling names the family, some only may.
-    certainty: Option<Certainty>,
-    successor: Option<Timestamp>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Job<'e> {
-    cluster: &'e str,
-    job: &'e RestoreJob,
-}
-
-/// A snapshot that depends on every key that was its project's since some time.
-#[derive(Clone, Debug)]
-struct Unnamed {
-    project: usize,
-    since: Option<Timestamp>,
-    needs: Vec<Dependant>,
-    doubts: Vec<Doubt>,
 }
 
 /// The few snapshots that a grouped finding names.
@@ -119,18 +100,9 @@ impl<'e> Decider<'e> {
         let histories = estate
             .projects
             .iter()
-            .map(|p| histories(&estate, p))
+            .map(|p| histories::of(&estate, p))
             .collect();
-        let mut jobs: HashMap<(usize, &str), Vec<Job<'_>>> = HashMap::new();
-        for (no, project) in estate.projects.iter().enumerate() {
-            for ((cluster, _), job) in &project.jobs {
-                if let Some(snapshot) = job.snapshot.as_deref() {
-                    jobs.entry((no, snapshot))
-                        .or_default()
-                        .push(Job { cluster, job });
-                }
-            }
-        }
+        let jobs = jobs::by_snapshot(&estate);
         let assumptions = estate.assumptions.clone();
         Self {
             forgotten: estate
@@ -139,7 +111,7 @@ impl<'e> Decider<'e> {
                 .iter()
                 .map(|f| f.id.as_str())
                 .collect(),
-            with_present: estate.projects.iter().map(|_| BTreeSet::new()).collect(),
+            with_present: estate.projects.iter().map(with_present).collect(),
             out: Decided {
                 estate,
                 tallies,
@@ -172,11 +144,6 @@ impl<'e> Decider<'e> {
         let gone = project.left || restore::is_gone(project, row);
         let mut needs = Needs::default();
         if !gone {
-            if let Some(present) = self.with_present.get_mut(project_no)
-                && !present.contains(row.cluster.as_str())
-            {
-                present.insert(row.cluster.clone());
-            }
             if let Encryption::NotEnabled(Some(assumption)) = &encryption
                 && !self.out.assumptions.contains(assumption)
             {
@@ -258,85 +225,6 @@ impl<'e> Decider<'e> {
         families
     }
 
-    /// A completed snapshot under another key of the same provider is evidence that a family's
-    /// successor was there.
-    fn note_successors(&mut self, project_no: usize, row: &Snapshot) {
-        let Some(newest) = snapshot::newest(row) else {
-            return;
-        };
-        if newest.status != SnapshotStatus::Completed {
-            return;
-        }
-        let created = newest.created_at.unwrap_or(newest.first_at);
-        let Some(histories) = self.histories.get_mut(project_no) else {
-            return;
-        };
-        if histories.values().all(|h| h.last >= created) {
-            return;
-        }
-        for text in snapshot::key_texts(row) {
-            let Some(no) = self.out.estate.name_no(text, project_no) else {
-                continue;
-            };
-            for (family, history) in histories.iter_mut() {
-                if history.last < created && is_another_key(&self.out.estate, no, *family) {
-                    history.successor = Some(
-                        history
-                            .successor
-                            .map_or(created, |known| known.min(created)),
-                    );
-                }
-            }
-        }
-    }
-
-    /// Doubt `unrecorded-key`: which providers' keys it touches depends on what the source
-    /// promises (the Atlas API names AWS keys only).
-    fn unrecorded(&mut self, row: &Snapshot) {
-        let doubt = Doubt {
-            kind: DoubtKind::UnrecordedKey,
-            project: Some(row.project.id.clone()),
-            detail: format!(
-                "snapshots of cluster `{}` do not say which key they are under",
-                row.cluster
-            ),
-        };
-        let own = row.sightings.iter().any(|s| s.shape == SnapshotShape::Own);
-        if own {
-            self.out.of_all.insert(doubt);
-            return;
-        }
-        for provider in [Provider::Azure, Provider::Gcp] {
-            self.out
-                .of_provider
-                .entry(provider)
-                .or_default()
-                .insert(doubt.clone());
-        }
-    }
-
-    /// Dependants `download` and `restore-job` of jobs that name this snapshot. Point-in-time
-    /// jobs need any key that was the project's, and are taken with those.
-    fn jobs_of(&mut self, project_no: usize, row: &Snapshot, needs: &mut Needs) {
-        let left = self.is_left(project_no);
-        let Some(jobs) = self.jobs.get(&(project_no, row.id.as_str())).cloned() else {
-            return;
-        };
-        for Job { cluster, job } in jobs {
-            if job.delivery == Delivery::PointInTime {
-                continue;
-            }
-            self.jobs_met.insert((project_no, cluster, job.id.as_str()));
-            if let Some(kind) = job_kind(job, &self.forgotten, left) {
-                needs.needs.push(Need {
-                    kind,
-                    until: Until::Indefinite,
-                    job: Some((cluster.to_owned(), job.id.clone())),
-                });
-            }
-        }
-    }
-
     fn is_left(&self, project_no: usize) -> bool {
         let project = self.out.estate.projects.get(project_no);
         project.is_some_and(|project| project.left)
@@ -364,11 +252,7 @@ impl<'e> Decider<'e> {
             Restorability::Unusable | Restorability::Expired | Restorability::Restorable => return,
         };
         if code == Code::SnapshotLost {
-            for (family, _) in named {
-                if let Some(tally) = self.out.tallies.get_mut(*family) {
-                    tally.lost += 1;
-                }
-            }
+            self.lose(encryption, named);
         }
         let place = format!("{}/{}", row.project.id, row.cluster);
         let keys = restore::key_texts(&self.out.estate, encryption);
@@ -388,6 +272,26 @@ impl<'e> Decider<'e> {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
+    }
+
+    /// A snapshot was lost with those of its keys that are.
+    fn lose(&mut self, encryption: &Encryption, named: &[(FamilyNo, Certainty)]) {
+        let Encryption::Keys(names) = encryption else {
+            return;
+        };
+        let estate = &self.out.estate;
+        for (family, _) in named {
+            let is_of_family = |no: &&NameNo| {
+                let name = estate.names.get(**no);
+                name.is_some_and(|name| name.names.iter().any(|(of, _)| of == family))
+            };
+            let mut names = names.iter().filter(is_of_family);
+            if names.any(|no| restore::is_lost_under(estate, *no))
+                && let Some(tally) = self.out.tallies.get_mut(*family)
+            {
+                tally.lost += 1;
+            }
+        }
     }
 
     /// Two different ids for one snapshot: Atlas never re-encrypts, so one reading is wrong.
@@ -432,43 +336,15 @@ impl<'e> Decider<'e> {
     }
 }
 
-/// Whether a spelling is certainly a key of the family's provider and certainly not of the family.
-fn is_another_key(estate: &Estate<'_>, no: NameNo, family: FamilyNo) -> bool {
-    let (Some(name), Some(of)) = (estate.names.get(no), estate.families.get(family)) else {
-        return false;
+/// The clusters of a project with a snapshot that is not gone.
+fn with_present(project: &Project<'_>) -> BTreeSet<String> {
+    let is_present = |cluster: &Cluster<'_>| {
+        let latest = cluster.rows.latest;
+        latest.is_some_and(|at| !coverage::is_gone(&project.coverage, Some(cluster), at))
     };
-    let same_provider =
-        of.provider().is_some() && identity::provider_of(&name.resolved) == of.provider();
-    same_provider && !name.names.iter().any(|(f, _)| *f == family) && !name.may_be.contains(&family)
-}
-
-/// The latest evidence of each family in a project. What may only possibly be a key of the
-/// family extends its time too: a successor must be later than all of it.
-fn histories(estate: &Estate<'_>, project: &Project<'_>) -> BTreeMap<FamilyNo, History> {
-    let mut histories: BTreeMap<FamilyNo, History> = BTreeMap::new();
-    for no in project.uses.names() {
-        let (Some(name), Some(last)) = (estate.names.get(no), project.uses.last(no)) else {
-            continue;
-        };
-        let sure = name
-            .names
-            .iter()
-            .map(|(family, sure)| (*family, Some(*sure)));
-        let unsure = name.may_be.iter().map(|family| (*family, None));
-        for (family, certainty) in sure.chain(unsure) {
-            let history = histories.entry(family).or_insert(History {
-                last,
-                certainty,
-                successor: None,
-            });
-            history.last = history.last.max(last);
-            history.certainty = match (history.certainty, certainty) {
-                (Some(one), Some(other)) => Some(one.min(other)),
-                (one, other) => one.or(other),
-            };
-        }
-    }
-    histories
+    let clusters = project.clusters.iter();
+    let present = clusters.filter(|(_, cluster)| is_present(cluster));
+    present.map(|(name, _)| name.clone()).collect()
 }
 
 /// Every different schedule ever read of a cluster, with when it was last.
@@ -480,41 +356,6 @@ pub(super) fn schedules<'p>(
         .clusters
         .get(cluster)
         .map_or(&[][..], |cluster| cluster.schedules.as_slice())
-}
-
-/// What a job means for a key: a finished download is a copy somebody may keep, even of a project
-/// that is no more; a job under way needs the key until it ends.
-fn job_kind(job: &RestoreJob, forgotten: &BTreeSet<&str>, left: bool) -> Option<DependantKind> {
-    if job.failed || job.cancelled {
-        return None;
-    }
-    let finished = job.finished_at.is_some();
-    match (&job.delivery, finished) {
-        (Delivery::Download, true) => {
-            (!forgotten.contains(job.id.as_str())).then_some(DependantKind::Download)
-        }
-        (Delivery::Automated | Delivery::PointInTime | Delivery::Unrecognised(_), true) => None,
-        (
-            Delivery::Download
-            | Delivery::Automated
-            | Delivery::PointInTime
-            | Delivery::Unrecognised(_),
-            false,
-        ) => (!job.expired && !left).then_some(DependantKind::RestoreJob),
-    }
-}
-
-fn unmet(job: &Dependant) -> Doubt {
-    Doubt {
-        kind: DoubtKind::MaybeMatch,
-        project: job.project.clone(),
-        detail: format!(
-            "{} `{}` of cluster `{}` is of a snapshot that no list ever showed",
-            job.kind.word(),
-            job.id.as_deref().unwrap_or_default(),
-            job.cluster.as_deref().unwrap_or_default(),
-        ),
-    }
 }
 
 /// A key id for a sentence: long ones are cut.

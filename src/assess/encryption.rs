@@ -1,12 +1,12 @@
 //! What a snapshot is encrypted under: not a customer key, keys, or not recorded (design
 //! section 3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::estate::{Certainty, Estate, FamilyNo, NameNo, Project};
 use super::history::EventCover;
 use super::snapshot;
-use crate::model::evidence::{SnapshotShape, SnapshotStatus};
+use crate::model::evidence::SnapshotShape;
 use crate::model::key_id::Provider;
 use crate::model::policy::AbsentKey;
 use crate::model::reading::{ClusterEncryption, Content};
@@ -53,14 +53,8 @@ pub(super) fn of(
         SnapshotShape::Own => return Encryption::Unrecorded,
         SnapshotShape::ReplicaSet | SnapshotShape::Sharded | SnapshotShape::Shared => {}
     }
-    match newest.status {
-        SnapshotStatus::Queued | SnapshotStatus::InProgress => {
-            return Encryption::ProjectKeys(list_without(project, row));
-        }
-        SnapshotStatus::Completed
-        | SnapshotStatus::Failed
-        | SnapshotStatus::Unrecorded
-        | SnapshotStatus::Unrecognised(_) => {}
+    if snapshot::is_under_way(row) {
+        return Encryption::ProjectKeys(list_without(project, row));
     }
     let cluster = project.clusters.get(row.cluster.as_str());
     // Flex, serverless, free and shared tiers cannot carry customer keys (Atlas documentation,
@@ -115,6 +109,17 @@ pub(super) fn of(
         }));
     }
     Encryption::Unrecorded
+}
+
+/// The times with which [`of`] compares when a snapshot without an id was made: between two of
+/// them (and at each) all snapshots of the cluster are alike, but for their shape and those that are
+/// under way.
+pub(super) fn turns(project: &Project<'_>, cluster: &str) -> BTreeSet<Timestamp> {
+    let stated = project.statement.map(|statement| statement.stated);
+    let states = project.clusters.get(cluster).map(|c| c.states.as_slice());
+    let states = states.into_iter().flatten().map(|(at, _)| *at);
+    let events = project.events.iter().flat_map(EventCover::ends);
+    stated.into_iter().chain(states).chain(events).collect()
 }
 
 /// The newest whole list of the cluster's snapshots before the first that showed this one.

@@ -4,25 +4,28 @@
 
 mod gathering;
 mod listing;
+mod settings;
 
 pub(super) use gathering::Gathering;
 pub(super) use listing::counts_as_root;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 
 use super::coverage::{Clusters, Coverage};
 use super::history::{EventCover, Uses};
 use super::identity::Resolved;
 use super::observed::Observed;
 use super::restore;
+use super::select::Wanted;
 use crate::model::evidence::Condition;
 use crate::model::key_id::{Match, Provider, units_named_by};
 use crate::model::policy::ProjectStatement;
 use crate::model::reading::{Declared, KeySettings, RestoreJob};
 use crate::model::verdict::{Assumption, KeyState};
-use crate::model::{Evidence, KeyId, Policy, ProjectRef, Reading, Timestamp, Unit};
+use crate::model::{Evidence, KeyId, Policy, ProjectRef, Reading, Spelling, Timestamp, Unit};
 
 /// Index of a spelling of one project (or of none: holds, the command line).
 pub(super) type NameNo = usize;
@@ -105,6 +108,41 @@ pub struct Current<'e> {
     pub at: Timestamp,
 }
 
+/// Finds spellings by project and text, without keeping the texts, which the names have.
+#[derive(Debug, Default)]
+struct Lookup {
+    hasher: RandomState,
+    /// By hash; one that is taken by another spelling gives way to the next.
+    of_hash: HashMap<u64, NameNo>,
+}
+
+impl Lookup {
+    /// The number of a spelling, or else the hash under which it would be found.
+    fn find(&self, names: &[Name], text: &str, project: Option<usize>) -> Result<NameNo, u64> {
+        let mut hash = self.hasher.hash_one((project, text));
+        while let Some(no) = self.of_hash.get(&hash) {
+            let is_it = |name: &&Name| name.project == project && name.text == text;
+            if names.get(*no).filter(is_it).is_some() {
+                return Ok(*no);
+            }
+            hash = hash.wrapping_add(1);
+        }
+        Err(hash)
+    }
+
+    /// Adds the spelling that [`Self::find`] did not find, under the hash that it told.
+    fn add(&mut self, no: NameNo, hash: u64) {
+        self.of_hash.insert(hash, no);
+    }
+}
+
+/// Families of Google keys, by how their names give the project.
+#[derive(Debug, Default)]
+struct GoogleFamilies {
+    by_number: Vec<FamilyNo>,
+    by_id: Vec<FamilyNo>,
+}
+
 /// Everything that the verdicts are made of.
 pub struct Estate<'e> {
     pub evidence: &'e Evidence,
@@ -114,24 +152,25 @@ pub struct Estate<'e> {
     project_no: HashMap<&'e ProjectRef, usize>,
     pub projects: Vec<Project<'e>>,
     pub names: Vec<Name>,
-    lookup: HashMap<usize, HashMap<String, NameNo>>,
+    /// The only keys that were looked into; `None`: all.
+    pub wanted: Option<Wanted>,
+    lookup: Lookup,
     pub families: Vec<Family>,
     /// Every key of the families in order, as family and place in it: ten thousand keys are not
     /// kept twice.
     keys_in_order: Vec<(FamilyNo, usize)>,
     /// The same of their units.
     units_in_order: Vec<(FamilyNo, usize)>,
+    google: GoogleFamilies,
     pub assumptions: BTreeSet<Assumption>,
     /// The holds of the policy, in their order.
     pub holds: Vec<NameNo>,
     /// Keys asked about on the command line.
     pub arguments: Vec<NameNo>,
-    /// Bare AWS ids in a region that settings name: `(id, region)`.
-    pub askable: BTreeSet<(String, String)>,
     /// Projects that a list or a snapshot names, and of which there is no evidence at all.
     pub strays: BTreeSet<String>,
     /// What each of `names` means for the snapshots under it.
-    pub(super) judged: Vec<restore::OfName>,
+    pub(super) judged: Vec<OnceCell<restore::OfName>>,
     last_project: Cell<usize>,
     last_name: Cell<NameNo>,
 }
@@ -149,10 +188,8 @@ impl<'e> Estate<'e> {
     }
 
     pub fn name_of(&self, text: &str, project: usize) -> Option<&Name> {
-        self.lookup
-            .get(&project)?
-            .get(text)
-            .and_then(|no| self.names.get(*no))
+        let no = self.lookup.find(&self.names, text, Some(project)).ok()?;
+        self.names.get(no)
     }
 
     /// Neighbors are mostly under one key, so mostly it is the one asked for last.
@@ -162,7 +199,7 @@ impl<'e> Estate<'e> {
         if self.names.get(last).filter(is_it).is_some() {
             return Some(last);
         }
-        let no = self.lookup.get(&project)?.get(text).copied()?;
+        let no = self.lookup.find(&self.names, text, Some(project)).ok()?;
         self.last_name.set(no);
         Some(no)
     }
@@ -221,11 +258,21 @@ impl<'e> Estate<'e> {
     /// each spelling to the families that it names or may name.
     fn group(&mut self) {
         let mut units: BTreeSet<Unit> = BTreeSet::new();
-        let mut keys: BTreeSet<KeyId> = self.observed.keys().cloned().collect();
+        let mut keys: BTreeSet<KeyId> = BTreeSet::new();
+        let wanted = self.wanted.as_ref();
+        let is_wanted = |unit: &Unit| wanted.is_none_or(|wanted| wanted.has_in_family(unit));
+        let mut add = |key: &KeyId| {
+            if wanted.is_none_or(|wanted| wanted.has_key_in_family(key)) {
+                keys.insert(key.clone());
+            }
+        };
+        self.observed.keys().for_each(&mut add);
         for name in &self.names {
             match &name.resolved {
-                Resolved::Keys(found) => keys.extend(found.iter().cloned()),
-                Resolved::Unresolved(spelling) => units.extend(units_named_by(spelling)),
+                Resolved::Keys(found) => found.iter().for_each(&mut add),
+                Resolved::Unresolved(spelling) => {
+                    units.extend(units_named_by(spelling).filter(&is_wanted));
+                }
             }
         }
         units.extend(keys.iter().map(KeyId::unit));
@@ -257,9 +304,39 @@ impl<'e> Estate<'e> {
                 family.keys.push(key);
             }
         }
+        for (no, family) in self.families.iter().enumerate() {
+            match family.units.first() {
+                Some(Unit::Gcp(version)) if version.key().has_project_number() => {
+                    self.google.by_number.push(no);
+                }
+                Some(Unit::Gcp(_)) => self.google.by_id.push(no),
+                Some(Unit::Aws(_) | Unit::Azure(_) | Unit::Kmip(_)) | None => {}
+            }
+        }
         for no in 0..self.names.len() {
             self.tie(no);
         }
+    }
+
+    /// Families of Google keys that may be this one by another name: nothing connects a project's
+    /// number with its id.
+    fn aliases_of(&self, key: &KeyId) -> Vec<FamilyNo> {
+        let KeyId::Gcp(version) = key else {
+            return Vec::new();
+        };
+        let numbered = version.key().has_project_number();
+        let others = if numbered {
+            &self.google.by_id
+        } else {
+            &self.google.by_number
+        };
+        let spelling = Spelling::Complete(key.clone());
+        let may_be = |no: &&FamilyNo| {
+            let units = self.families.get(**no).map(|family| &family.units);
+            let mut units = units.into_iter().flatten();
+            units.any(|unit| unit.compare(&spelling, &[]) == Match::Possible)
+        };
+        others.iter().filter(may_be).copied().collect()
     }
 
     fn tie(&mut self, no: NameNo) {
@@ -274,6 +351,7 @@ impl<'e> Estate<'e> {
                     keys.iter()
                         .filter_map(|k| Some((self.family_of(k)?, Certainty::Same))),
                 );
+                may_be.extend(keys.iter().flat_map(|key| self.aliases_of(key)));
             }
             Resolved::Unresolved(spelling) => {
                 let shown = name
@@ -309,17 +387,5 @@ impl<'e> Estate<'e> {
             name.names = names.into_iter().collect();
             name.may_be = may_be.into_iter().collect();
         }
-    }
-}
-
-/// The provider that an event type speaks of (Atlas event types `*_ENCRYPTION_KEY_*`).
-pub(super) fn provider_of_event(kind: &str) -> Option<Provider> {
-    let (prefix, rest) = kind.split_once('_')?;
-    let about_keys = rest.starts_with("ENCRYPTION_KEY_");
-    match prefix {
-        "AWS" if about_keys => Some(Provider::Aws),
-        "AZURE" if about_keys => Some(Provider::Azure),
-        "GCP" if about_keys => Some(Provider::Gcp),
-        _ => None,
     }
 }

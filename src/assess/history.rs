@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::estate::NameNo;
 use crate::model::key_id::Provider;
+use crate::model::outline::Span;
 use crate::model::reading::{Content, Event, Outcome};
 use crate::model::{Reading, Timestamp};
 
@@ -185,9 +186,33 @@ impl EventCover {
         }
     }
 
+    /// Times without evidence of a provider that [`Self::covers`] asks for: evidence at any of them
+    /// would fill the interval that they are.
+    pub fn open_spans(&self, provider: Provider, start: Timestamp) -> Vec<Span> {
+        let of = self.providers.iter().filter(|p| p.provider == provider);
+        of.flat_map(|p| {
+            let starts = std::iter::once(self.since)
+                .chain(p.events.iter().map(|at| Some(at.saturating_add(1))));
+            let ends = p.events.iter().map(|at| at.saturating_add(-1));
+            let ends = ends.chain(std::iter::once(self.read_at));
+            let spans = starts.zip(ends).map(|(from, to)| Span {
+                from: from.max(self.since).unwrap_or(Timestamp::EPOCH),
+                to: to.min(self.read_at),
+            });
+            let open = spans.enumerate().filter(|(no, _)| p.is_open(*no, start));
+            open.map(|(_, span)| span).filter(|s| s.from <= s.to)
+        })
+        .collect()
+    }
+
     /// Whether the reading reaches back to before `at` and was made after it.
     pub fn spans(&self, at: Timestamp) -> bool {
         self.since.is_none_or(|since| since < at) && self.read_at > at
+    }
+
+    /// From when to when it tells of events.
+    pub fn ends(&self) -> impl Iterator<Item = Timestamp> {
+        self.since.into_iter().chain([self.read_at])
     }
 
     /// When the events were read.
@@ -202,15 +227,16 @@ impl EventCover {
         if self.since.is_some_and(|since| since > start) {
             return false;
         }
-        self.providers
-            .iter()
-            .filter(|p| p.provider == provider)
-            .all(|p| {
-                p.evidence.iter().enumerate().all(|(interval, evidence)| {
-                    let ends_before = p.events.get(interval).is_some_and(|end| *end <= start);
-                    ends_before || *evidence
-                })
-            })
+        let mut of = self.providers.iter().filter(|p| p.provider == provider);
+        of.all(|p| (0..p.evidence.len()).all(|interval| !p.is_open(interval, start)))
+    }
+}
+
+impl ProviderEvents {
+    /// Whether an interval overlaps the time from `start` on, and is without evidence.
+    fn is_open(&self, interval: usize, start: Timestamp) -> bool {
+        let ends_before = self.events.get(interval).is_some_and(|end| *end <= start);
+        !ends_before && self.evidence.get(interval) == Some(&false)
     }
 }
 

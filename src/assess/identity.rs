@@ -1,7 +1,9 @@
 //! Which key an Encryption Key ID is: resolution in the order of design section 3 (own grammar,
 //! key map, settings ever read in the project, the provider's own answer).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::observed::Observed;
 use crate::model::key_id::Provider;
@@ -20,59 +22,55 @@ pub enum Resolved {
     Unresolved(Spelling),
 }
 
-/// A spelling that project settings gave, with the region where AWS settings name one.
-#[derive(Clone, Debug)]
-struct Configured {
-    spelling: Spelling,
-}
-
-/// Resolves spellings of one estate.
+/// Resolves spellings of one estate. Most are complete: what settings say of keys is only read for
+/// those that are not.
 pub(super) struct Resolver<'e> {
+    evidence: &'e Evidence,
     policy: &'e Policy,
     observed: &'e Observed,
-    configured: BTreeMap<&'e ProjectRef, Vec<Configured>>,
-    /// Every complete key that settings anywhere name.
-    configured_keys: BTreeSet<KeyId>,
-    /// Groups of Ops Manager.
-    ops_manager: BTreeSet<&'e ProjectRef>,
+    configured: RefCell<HashMap<&'e ProjectRef, Rc<[Spelling]>>>,
+    /// Every complete multi-Region key that settings anywhere name.
+    siblings: OnceCell<BTreeSet<KeyId>>,
 }
 
 impl<'e> Resolver<'e> {
     pub(super) fn new(evidence: &'e Evidence, policy: &'e Policy, observed: &'e Observed) -> Self {
-        let mut configured: BTreeMap<&ProjectRef, Vec<Configured>> = BTreeMap::new();
-        let mut configured_keys = BTreeSet::new();
-        let mut ops_manager = BTreeSet::new();
-        for (project, readings) in &evidence.projects {
-            let is_group = |r: &Reading| r.root.source == Source::OpsManager;
-            if readings.iter().any(is_group) {
-                ops_manager.insert(project);
-            }
-            let list = configured.entry(project).or_default();
-            for reading in readings {
-                let blocks = match (&reading.content, &reading.outcome) {
-                    (Content::Settings(blocks), Outcome::Whole | Outcome::Partial(_)) => blocks,
-                    _ => continue,
-                };
-                for block in blocks {
-                    let Some(key) = &block.key else { continue };
-                    let mut spelling = Spelling::read(key);
-                    if let Some(region) = &block.region {
-                        spelling = spelling.with_region(region);
-                    }
-                    if let Spelling::Complete(key) = &spelling {
-                        configured_keys.insert(key.clone());
-                    }
-                    list.push(Configured { spelling });
-                }
-            }
-        }
         Self {
+            evidence,
             policy,
             observed,
-            configured,
-            configured_keys,
-            ops_manager,
+            configured: RefCell::default(),
+            siblings: OnceCell::new(),
         }
+    }
+
+    /// Spellings that a project's settings gave, with the region where AWS settings name one.
+    fn configured(&self, project: &ProjectRef) -> Rc<[Spelling]> {
+        let Some((project, readings)) = self.evidence.projects.get_key_value(project) else {
+            return Rc::new([]);
+        };
+        let mut known = self.configured.borrow_mut();
+        let spellings = known
+            .entry(project)
+            .or_insert_with(|| configured(readings).collect());
+        Rc::clone(spellings)
+    }
+
+    fn siblings(&self) -> &BTreeSet<KeyId> {
+        self.siblings.get_or_init(|| {
+            let all = self.evidence.projects.values();
+            all.flat_map(|readings| configured(readings))
+                .filter_map(|spelling| spelling.complete().cloned())
+                .filter(|key| key.aws().is_some_and(|aws| aws.is_multi_region()))
+                .collect()
+        })
+    }
+
+    /// A group of Ops Manager.
+    fn is_ops_manager(&self, project: &ProjectRef) -> bool {
+        let readings = self.evidence.projects.get(project);
+        let mut readings = readings.into_iter().flatten();
+        readings.any(|r| r.root.source == Source::OpsManager)
     }
 
     /// Resolves a spelling as it stands in `project` (`None`: on the command line, in a hold).
@@ -129,8 +127,8 @@ impl<'e> Resolver<'e> {
         project: &ProjectRef,
     ) -> Option<Vec<KeyId>> {
         let mut found = BTreeSet::new();
-        for configured in self.configured.get(project)? {
-            match &configured.spelling {
+        for configured in &*self.configured(project) {
+            match configured {
                 Spelling::Complete(key) => {
                     if spelling.completed_by(key) {
                         found.insert(key.clone());
@@ -169,7 +167,7 @@ impl<'e> Resolver<'e> {
         let multi_region = first.aws().is_some_and(|aws| aws.is_multi_region());
         if multi_region {
             let first = first.clone();
-            let siblings = self.observed.keys().chain(self.configured_keys.iter());
+            let siblings = self.observed.keys().chain(self.siblings());
             found.extend(siblings.filter(|key| key.is_related(&first)).cloned());
         }
         Some(found.into_iter().collect())
@@ -188,7 +186,7 @@ impl<'e> Resolver<'e> {
         let mut assigned = servers.iter().filter(|s| s.groups.contains(&project.id));
         match (assigned.next(), assigned.next(), servers.as_slice()) {
             (Some(server), None, _) => Some((spelling.clone().kmip_on(&server.name)?, None)),
-            (None, _, [only]) if self.ops_manager.contains(project) => {
+            (None, _, [only]) if self.is_ops_manager(project) => {
                 let assumption = Assumption {
                     kind: "only-kmip-server",
                     subject: project.id.clone(),
@@ -200,29 +198,46 @@ impl<'e> Resolver<'e> {
             (Some(_), Some(_), _) | (None, _, _) => None,
         }
     }
+}
 
-    /// Bare AWS ids in a region that settings name and that no answer completed yet: what a probe
-    /// may ask for by id.
-    pub(super) fn askable_ids(&self) -> BTreeSet<(String, String)> {
-        self.configured
-            .values()
-            .flatten()
-            .filter_map(|configured| match &configured.spelling {
-                Spelling::AwsId {
-                    id,
-                    region: Some(region),
-                    ..
-                } => Some((id.clone(), region.clone())),
-                Spelling::AwsId { region: None, .. }
-                | Spelling::Complete(_)
-                | Spelling::AwsAlias(_)
-                | Spelling::AzureKey(_)
-                | Spelling::AzureVersion(_)
-                | Spelling::GcpKey(_)
-                | Spelling::Opaque(_) => None,
-            })
-            .collect()
-    }
+/// Bare AWS ids in a region that settings name: what a probe may ask for by id.
+pub(super) fn askable_ids(evidence: &Evidence) -> BTreeSet<(String, String)> {
+    evidence
+        .projects
+        .values()
+        .flat_map(|readings| configured(readings))
+        .filter_map(|spelling| match spelling {
+            Spelling::AwsId {
+                id,
+                region: Some(region),
+                ..
+            } => Some((id, region)),
+            Spelling::AwsId { region: None, .. }
+            | Spelling::Complete(_)
+            | Spelling::AwsAlias(_)
+            | Spelling::AzureKey(_)
+            | Spelling::AzureVersion(_)
+            | Spelling::GcpKey(_)
+            | Spelling::Opaque(_) => None,
+        })
+        .collect()
+}
+
+/// Every spelling that settings gave, as far as they were read.
+fn configured(readings: &[Reading]) -> impl Iterator<Item = Spelling> + '_ {
+    let blocks = readings
+        .iter()
+        .filter_map(|reading| match (&reading.content, &reading.outcome) {
+            (Content::Settings(blocks), Outcome::Whole | Outcome::Partial(_)) => Some(blocks),
+            _ => None,
+        });
+    blocks.flatten().filter_map(|block| {
+        let spelling = Spelling::read(block.key.as_ref()?);
+        Some(match &block.region {
+            Some(region) => spelling.with_region(region),
+            None => spelling,
+        })
+    })
 }
 
 fn same_bare_id(one: &Spelling, other: &Spelling) -> bool {

@@ -23,11 +23,12 @@ mod observed;
 mod queries;
 mod restore;
 mod retention;
+mod select;
 mod snapshot;
 mod tally;
 mod target;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod verdicts;
@@ -38,12 +39,15 @@ use std::collections::BTreeSet;
 pub use check::{Found, RotationInput};
 pub use decide::Decided;
 pub use queries::{Download, Present, downloads};
+pub use select::Answers;
 pub use target::{FoundTarget, Target};
 
 use decide::Decider;
 use estate::Gathering;
 use observed::Observed;
+use select::Selection;
 
+use crate::model::outline::Shelves;
 use crate::model::verdict::{Intent, ProjectVerdict};
 use crate::model::{Evidence, Policy, Snapshot, Timestamp};
 
@@ -60,6 +64,8 @@ pub struct Facts<'e> {
 pub enum Purpose {
     /// All keys and snapshots.
     Audit,
+    /// The same, of which these keys, as somebody spelled them, are to be picked out.
+    List { keys: Vec<String> },
     /// These keys, as somebody spelled them: their dependants are listed up to the limit.
     Check {
         keys: Vec<String>,
@@ -101,10 +107,24 @@ impl<'e> Facts<'e> {
         purpose: &Purpose,
         rows: impl Fn(&mut dyn FnMut(&Snapshot)) -> Result<(), E>,
     ) -> Result<Decided<'_>, E> {
-        let mut gathering = Gathering::new(self.evidence, self.policy, &self.observed, self.as_of);
-        rows(&mut |row| gathering.take(row))?;
+        self.decide_from(purpose, rows, None)
+    }
+
+    /// The same where the store can look snapshots up: reads those that the answer needs. What is
+    /// decided for a check then says nothing of other keys.
+    ///
+    /// # Errors
+    /// Whatever `rows` or `shelves` fail with.
+    pub fn decide_from<E>(
+        &self,
+        purpose: &Purpose,
+        rows: impl Fn(&mut dyn FnMut(&Snapshot)) -> Result<(), E>,
+        shelves: Option<Box<dyn Shelves<Error = E> + '_>>,
+    ) -> Result<Decided<'_>, E> {
+        let max_age = self.policy.max_inventory_age;
         let (keys, age, limit) = match purpose {
-            Purpose::Audit => (&[][..], self.policy.max_inventory_age, 0),
+            Purpose::Audit => (&[][..], max_age, None),
+            Purpose::List { keys } => (keys.as_slice(), max_age, Some(0)),
             Purpose::Check {
                 keys,
                 intent,
@@ -113,16 +133,44 @@ impl<'e> Facts<'e> {
                 keys.as_slice(),
                 match intent {
                     Intent::Delete | Intent::Disable => self.policy.max_check_age,
-                    Intent::Rotate => self.policy.max_inventory_age,
+                    Intent::Rotate => max_age,
                 },
-                *limit,
+                Some(*limit),
             ),
         };
-        let estate = gathering.finish(keys);
-        let focus = check::focus(&estate).map(|family| (family, limit));
-        let mut decider = Decider::new(estate, age, focus);
+        let mut gathering = self.gathering(keys);
+        let events_since = self.as_of.saturating_add(age.saturating_neg());
+        let narrow = match purpose {
+            Purpose::Audit | Purpose::List { .. } => false,
+            Purpose::Check { .. } => true,
+        };
+        let decider = |estate| {
+            let focus = check::focus(&estate).zip(limit);
+            Decider::new(estate, age, focus)
+        };
+        if let Some(shelves) = shelves {
+            let mut selection = Selection::new(&*shelves, &mut gathering, events_since);
+            if narrow {
+                let wanted = selection.gather(&mut gathering)?;
+                let mut decider = decider(gathering.finish(Some(wanted)));
+                selection.decide(&mut decider)?;
+                return Ok(decider.finish());
+            }
+            // What follows takes all snapshots, and needs the room of the shelves.
+            selection.gather_all(&mut gathering)?;
+        } else {
+            rows(&mut |row| {
+                gathering.take(row);
+            })?;
+        }
+        let mut decider = decider(gathering.finish(None));
         rows(&mut |row| decider.take(row))?;
         Ok(decider.finish())
+    }
+
+    fn gathering(&self, arguments: &[String]) -> Gathering<'_> {
+        let (evidence, policy) = (self.evidence, self.policy);
+        Gathering::new(evidence, policy, &self.observed, self.as_of, arguments)
     }
 
     /// The coverage of every project, without judging anything else.
@@ -133,9 +181,11 @@ impl<'e> Facts<'e> {
         &self,
         rows: impl Fn(&mut dyn FnMut(&Snapshot)) -> Result<(), E>,
     ) -> Result<Vec<ProjectVerdict>, E> {
-        let mut gathering = Gathering::new(self.evidence, self.policy, &self.observed, self.as_of);
-        rows(&mut |row| gathering.take(row))?;
-        Ok(gathering.settle(&[]).project_verdicts())
+        let mut gathering = self.gathering(&[]);
+        rows(&mut |row| {
+            gathering.take(row);
+        })?;
+        Ok(gathering.settle().project_verdicts())
     }
 
     /// Keys to ask the providers about: every key that is named or current, complete; and bare

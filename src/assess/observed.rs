@@ -27,8 +27,8 @@ struct Asked {
     known: bool,
     /// A destroyed key gave a definite answer later: when.
     came_back: Option<Timestamp>,
-    /// AWS: destroyed, as two answers imply.
-    derived: Option<KeyState>,
+    /// AWS: destroyed, as two answers imply. Of few keys.
+    derived: Option<Box<KeyState>>,
 }
 
 impl Observed {
@@ -80,7 +80,7 @@ impl Observed {
     /// The state of an AWS key that two answers of its own imply to be destroyed. For a
     /// multi-Region key it holds only if all siblings are destroyed.
     pub fn derived(&self, key: &KeyId) -> Option<&KeyState> {
-        self.asked(key)?.derived.as_ref()
+        self.asked(key)?.derived.as_deref()
     }
 
     /// Whether any answer ever settled the key's condition.
@@ -225,7 +225,7 @@ fn fold(answers: &[&Observation], policy: &Policy, as_of: Timestamp) -> Asked {
         definite: newest_definite.is_some(),
         known: answers.iter().any(|o| shows_key(&o.condition)),
         came_back: end.came_back,
-        derived: end.derived,
+        derived: end.derived.map(Box::new),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::Decided;
-use super::estate::Gathering;
 use super::identity::Resolved;
 use super::{Facts, restore, snapshot};
 use crate::model::reading::{Content, DeclaredKind, Delivery};
@@ -119,9 +118,11 @@ impl Facts<'_> {
         &self,
         rows: impl Fn(&mut dyn FnMut(&Snapshot)) -> Result<(), E>,
     ) -> Result<Present, E> {
-        let mut gathering = Gathering::new(self.evidence, self.policy, &self.observed, self.as_of);
-        rows(&mut |row| gathering.take(row))?;
-        let estate = gathering.finish(&[]);
+        let mut gathering = self.gathering(&[]);
+        rows(&mut |row| {
+            gathering.take(row);
+        })?;
+        let estate = gathering.settle();
         let mut present: Present = estate
             .projects
             .iter()

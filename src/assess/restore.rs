@@ -1,5 +1,6 @@
 //! Is this snapshot restorable (design 6.1)? The worst of all answers counts.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use super::coverage;
@@ -52,19 +53,21 @@ pub(super) struct OfName {
     texts: Vec<Box<str>>,
 }
 
-/// One for each spelling of the estate, in order.
-pub(super) fn of_names(estate: &Estate<'_>) -> Vec<OfName> {
-    estate
-        .names
-        .iter()
-        .map(|name| OfName {
-            answers: of_name(estate, name).into(),
-            texts: match &name.resolved {
-                Resolved::Keys(keys) => keys.iter().map(|key| key.to_string().into()).collect(),
-                Resolved::Unresolved(_) => vec![name.text.as_str().into()],
-            },
-        })
-        .collect()
+/// Room for one of each spelling of the estate: it is worked out when a snapshot is under it.
+pub(super) fn unjudged(estate: &Estate<'_>) -> Vec<OnceCell<OfName>> {
+    estate.names.iter().map(|_| OnceCell::new()).collect()
+}
+
+fn judged<'a>(estate: &'a Estate<'_>, no: NameNo) -> Option<&'a OfName> {
+    let name = estate.names.get(no)?;
+    let judged = estate.judged.get(no)?;
+    Some(judged.get_or_init(|| OfName {
+        answers: of_name(estate, name).into(),
+        texts: match &name.resolved {
+            Resolved::Keys(keys) => keys.iter().map(|key| key.to_string().into()).collect(),
+            Resolved::Unresolved(_) => vec![name.text.as_str().into()],
+        },
+    }))
 }
 
 /// The verdict on a snapshot without what the snapshot says of itself.
@@ -207,9 +210,14 @@ fn answers(
 }
 
 fn known<'a>(estate: &'a Estate<'_>, name: NameNo) -> impl Iterator<Item = Answer> + 'a {
-    let known = estate.judged.get(name).map(|of| &*of.answers);
+    let known = judged(estate, name).map(|of| &*of.answers);
     const UNRESOLVED: &[Answer] = &[unknown("key-unresolved")];
     known.unwrap_or(UNRESOLVED).iter().copied()
+}
+
+/// Whether what a spelling names is destroyed.
+pub(super) fn is_lost_under(estate: &Estate<'_>, name: NameNo) -> bool {
+    known(estate, name).any(|answer| answer.rank == Rank::Lost)
 }
 
 fn of_name(estate: &Estate<'_>, name: &Name) -> Vec<Answer> {
@@ -359,6 +367,6 @@ pub(super) fn key_texts<'a>(estate: &'a Estate<'_>, encryption: &Encryption) -> 
     let Encryption::Keys(names) = encryption else {
         return Vec::new();
     };
-    let of_names = names.iter().filter_map(|no| estate.judged.get(*no));
+    let of_names = names.iter().filter_map(|no| judged(estate, *no));
     sorted(of_names.flat_map(|of| of.texts.iter().map(|text| &**text)))
 }

@@ -83,6 +83,17 @@ pub(super) fn is_stated_unencrypted(row: &Snapshot) -> bool {
     newest(row).is_some_and(|s| matches!(s.keys, KeyColumn::NotEncrypted))
 }
 
+/// It is being made.
+pub(super) fn is_under_way(row: &Snapshot) -> bool {
+    newest(row).is_some_and(|newest| match newest.status {
+        SnapshotStatus::Queued | SnapshotStatus::InProgress => true,
+        SnapshotStatus::Completed
+        | SnapshotStatus::Failed
+        | SnapshotStatus::Unrecorded
+        | SnapshotStatus::Unrecognised(_) => false,
+    })
+}
+
 /// Copies of it exist, as it says itself.
 pub(super) fn is_copied(row: &Snapshot) -> bool {
     row.sightings.iter().any(|s| s.copied)

@@ -1,5 +1,6 @@
 //! Facts for the tables of this layer: a project, its readings, its snapshots.
 
+pub(crate) mod estates;
 mod world;
 
 pub(crate) use world::*;
@@ -130,6 +131,9 @@ pub(crate) const AZURE_OTHER: &str =
     "https://pay.vault.azure.net/keys/other/33333333333333333333333333333333";
 pub(crate) const GCP_1: &str =
     "projects/pay/locations/global/keyRings/ring/cryptoKeys/backup/cryptoKeyVersions/1";
+/// `GCP_1`, if `pay` has this number.
+pub(crate) const GCP_1_BY_NUMBER: &str =
+    "projects/123456789012/locations/global/keyRings/ring/cryptoKeys/backup/cryptoKeyVersions/1";
 pub(crate) const GCP_2: &str =
     "projects/pay/locations/global/keyRings/ring/cryptoKeys/backup/cryptoKeyVersions/2";
 

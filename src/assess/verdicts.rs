@@ -7,7 +7,7 @@ use super::decide::{Decided, shown};
 use super::estate::{self, FamilyNo, Project};
 use super::estate_doubts;
 use super::findings;
-use super::identity::{Resolved, provider_of};
+use super::identity::{Resolved, askable_ids, provider_of};
 use super::restore;
 use crate::model::evidence::Condition;
 use crate::model::key_id::{Match, Provider};
@@ -101,12 +101,19 @@ impl Decided<'_> {
                 "no inventory ever named it and no key service ever gave a definite answer about it",
             ),
         });
+        let wanted = self.estate.wanted.as_ref();
+        let passed_over = wanted.is_some_and(|w| !w.has(unit)).then(|| Doubt {
+            kind: DoubtKind::EstateIncomplete,
+            project: None,
+            detail: String::from("this run looked into other keys only"),
+        });
         let found: BTreeSet<&Doubt> = tally
             .into_iter()
             .flat_map(super::tally::Tally::doubts)
             .chain(self.of_provider.get(&unit.provider()).into_iter().flatten())
             .chain(&self.of_all)
             .chain(&never_seen)
+            .chain(&passed_over)
             .collect();
         let mut doubts: Vec<Doubt> = Vec::new();
         for doubt in found {
@@ -199,7 +206,7 @@ impl Decided<'_> {
 
     /// Bare AWS ids that are in use, unresolved, and whose region settings name.
     pub fn askable_ids(&self) -> Vec<(String, String)> {
-        self.estate.askable.iter().cloned().collect()
+        askable_ids(self.estate.evidence).into_iter().collect()
     }
 
     fn key_rows(&self) -> Vec<KeyRow> {

@@ -276,9 +276,14 @@ impl<'n> Fields<'n> {
 
 /// Why a name, an id or a word cannot be taken as it is.
 pub(super) fn fault(text: &str) -> Option<&'static str> {
+    // Without a way out on the way, so that many bytes are looked at in one go.
+    let plain = |text: &str| {
+        text.bytes()
+            .fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
+    };
     if text.len() > MAX_TEXT {
         Some("is longer than 4096 bytes")
-    } else if text.chars().any(char::is_control) {
+    } else if !plain(text) && text.chars().any(char::is_control) {
         Some("holds a control character")
     } else {
         None

@@ -125,6 +125,40 @@ impl<'a> Owner<'a> {
     }
 }
 
+/// How the links of a page's rows start. A million rows have a link each, and nearly all of them
+/// differ from the one before in the last segment only: those name the same owner.
+#[derive(Debug, Default)]
+pub(super) struct Familiar(String);
+
+impl Familiar {
+    /// Whether the link names another organisation, project or cluster than the target; the same
+    /// as reading its [`Owner`].
+    pub(super) fn contradicts(&mut self, href: &str, target: &Target) -> bool {
+        let last = href
+            .strip_prefix(self.0.as_str())
+            .and_then(|rest| rest.strip_prefix('/'));
+        // A colon might make the rest of it the scheme, a slash the owner.
+        if !self.0.is_empty()
+            && last.is_some_and(|id| id.bytes().all(|b| b.is_ascii_alphanumeric()))
+        {
+            return false;
+        }
+        if Owner::of(href).contradicts(target) {
+            return true;
+        }
+        if let Some((start, _)) = href.rsplit_once('/') {
+            let owner = Owner::of(start);
+            // What follows can name neither again, and the organization is of no interest.
+            let settled = owner.group.is_some() && owner.cluster.is_some() && target.org.is_none();
+            if settled && !owner.contradicts(target) {
+                self.0.clear();
+                self.0.push_str(start);
+            }
+        }
+        false
+    }
+}
+
 /// Without percent-encoding; `None` if what is left is no UTF-8.
 pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.as_bytes().contains(&b'%') {
@@ -160,6 +194,61 @@ mod tests {
                 .map(part)
                 .join("/");
             assert_eq!(found, expected, "{href}");
+        }
+    }
+
+    #[test]
+    fn a_familiar_start_never_hides_another_owner() {
+        let target = |path| crate::ingest::path::read(path).unwrap().target;
+        let targets = [
+            target("/api/atlas/v2/groups/g1/clusters/c1/backup/snapshots"),
+            target("/api/atlas/v2/groups/g1/flexClusters/c1/backup/snapshots"),
+            target("/api/atlas/v2/orgs/o1/groups"),
+        ];
+        let hosts = ["", "https://h"];
+        let middles = [
+            "",
+            "/api/atlas/v2/groups/g1/clusters/c1/backup/snapshots",
+            "/api/atlas/v2/groups/g1/clusters/c2/backup/snapshots",
+            "/groups/g1/clusters",
+            "/groups/g1",
+            "/groups/g1/clusters/c1?x=1",
+            "/groups/g1/clusters/c1/orgs",
+            "/orgs/o1/groups/g1/clusters/c1",
+        ];
+        let ends = [
+            "",
+            "/",
+            "/a1b2",
+            "/c1",
+            "/o2",
+            "/groups",
+            "/a/b",
+            "/y://h/groups/g2/clusters/c2/s",
+            "/a?b",
+            "x",
+        ];
+        let hrefs: Vec<String> = hosts
+            .iter()
+            .flat_map(|host| middles.iter().map(move |middle| format!("{host}{middle}")))
+            .flat_map(|start| ends.iter().map(move |end| format!("{start}{end}")))
+            .collect();
+        for target in &targets {
+            let mut familiar = 0;
+            for first in &hrefs {
+                for second in &hrefs {
+                    let mut known = Familiar::default();
+                    for href in [first, second, first] {
+                        assert_eq!(
+                            known.contradicts(href, target),
+                            Owner::of(href).contradicts(target),
+                            "{href} after {first}"
+                        );
+                    }
+                    familiar += usize::from(!known.0.is_empty());
+                }
+            }
+            assert_eq!(familiar > 0, target.org.is_none());
         }
     }
 }

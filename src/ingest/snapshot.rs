@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::node::{Fields, MAX_TEXT, Node, fault};
+use super::split;
 use super::wire::{Links, NonEmpty, Str};
 use crate::model::Timestamp;
 use crate::model::evidence::{KeyColumn, SnapshotStatus};
@@ -121,6 +122,27 @@ pub(super) fn read(bytes: &[u8]) -> Result<SnapshotRow<'_>, String> {
         Err(_) => (String::from_utf8_lossy(bytes), true),
     };
     salvage(&Node::read(text.as_bytes())?, lossy)
+}
+
+/// Reads the row that `bytes` start with, if it is sound and ends in them; gives its length too.
+/// `None` says nothing about the row but that somebody has to find its end first.
+pub(super) fn read_ahead(bytes: &[u8]) -> Option<(SnapshotRow<'_>, usize)> {
+    // serde would take an array for a struct.
+    if bytes.first() != Some(&b'{') {
+        return None;
+    }
+    // Checked in one go, strings need not be checked one by one.
+    let text = match str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(cut) => str::from_utf8(bytes.get(..cut.valid_up_to())?).ok()?,
+    };
+    let mut rows = serde_json::Deserializer::from_str(text).into_iter();
+    let wire = rows.next()?.ok()?;
+    let length = rows.byte_offset();
+    if !split::is_shallow(bytes.get(..length)?) {
+        return None;
+    }
+    Some((sound(wire)?, length))
 }
 
 /// Reads a snapshot that was parsed already.
@@ -338,8 +360,7 @@ fn salvage_links(fields: &mut Fields<'_>) -> Links<'static> {
             fields.flaw("an element of `links` is no link".to_owned());
             continue;
         };
-        let owner = super::owner::Owner::of(href).into_owned();
-        links.torn |= !links.owner.merge(owner);
+        links.add(Cow::Owned(href.to_owned()));
     }
     links
 }
@@ -451,7 +472,7 @@ mod tests {
         }
         let row = read(table[1].as_bytes()).unwrap();
         assert_eq!(row.expires_at.unwrap().to_string(), "2026-11-07T02:00:01Z");
-        assert_eq!(row.links.owner.cluster.as_deref(), Some("c"));
+        assert_eq!(row.links.owner().cluster.as_deref(), Some("c"));
         assert_eq!((row.sharded, row.copied), (Some(false), true));
         assert_eq!(row.version.as_deref(), Some("7.0.12"));
         let flex = read(table[4].as_bytes()).unwrap();
@@ -590,6 +611,52 @@ mod tests {
             r#"{"id":"p","name":"n","orgId":"o"}"#,
         ] {
             assert_eq!(read_if_sound(json.as_bytes()), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_row_read_ahead_is_the_row_read_by_itself() {
+        let nested = |depth: usize| {
+            format!(
+                r#"{{"id":"s","x":{}{}}}"#,
+                "[".repeat(depth),
+                "]".repeat(depth)
+            )
+        };
+        let sound = [
+            r#"{"id":"s1","masterKeyUUID":"k1","createdAt":"2026-10-31T02:00:00Z"}"#.to_owned(),
+            r#"{ "id" : "s\u0031" , "description" : "}]{[", "members":[{"masterKeyUUID":"é"}] }"#
+                .to_owned(),
+            nested(119),
+        ];
+        let deep = nested(120);
+        let others: [&[u8]; 8] = [
+            deep.as_bytes(),
+            b"{\"id\":\"\"}",
+            b"{\"id\":\"s\",\"masterKeyUUID\":7}",
+            b"{\"id\":\"s\",\"masterKeyUUID\":\"k1\",\"masterKeyUUID\":\"k2\"}",
+            b"{\"id\":\"s\",\"description\":\"\xff\"}",
+            b"{\"id\":\"s\",\"createdAt\":\"yesterday\"}",
+            b"[\"s\"]",
+            b"7",
+        ];
+        for tail in [&b""[..], b",{\"id\":\"s2\"}", b"]}", b"\xff", b"\xc3"] {
+            for row in &sound {
+                let bytes = [row.as_bytes(), tail].concat();
+                let (ahead, length) = read_ahead(&bytes).unwrap();
+                assert_eq!(
+                    (Ok(ahead), length),
+                    (read(row.as_bytes()), row.len()),
+                    "{row}"
+                );
+                for cut in 0..row.len() {
+                    assert_eq!(read_ahead(&bytes[..cut]), None, "{row} cut at {cut}");
+                }
+            }
+            for row in others {
+                let bytes = [row, tail].concat();
+                assert_eq!(read_ahead(&bytes), None, "{}", String::from_utf8_lossy(row));
+            }
         }
     }
 }

@@ -11,7 +11,11 @@ use std::io::{self, Read};
 pub(super) const MAX_VALUE: usize = 8 << 20;
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 120;
+/// As much of a stream as is read at once.
 const CHUNK: usize = 64 << 10;
+/// As much as is read first: most answers are short, and a buffer for the others costs more than
+/// reading them.
+const FIRST_CHUNK: usize = 4 << 10;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// A top-level value.
@@ -55,6 +59,9 @@ enum Overflow {
     Skip,
 }
 
+/// Bytes that are handed out as the start of a row before any row was seen.
+const FIRST_LOOK: usize = 4 << 10;
+
 pub(super) struct Splitter<R> {
     input: R,
     buf: Vec<u8>,
@@ -62,10 +69,14 @@ pub(super) struct Splitter<R> {
     mark: usize,
     pos: usize,
     end: usize,
+    /// The stream filled the buffer when it was last read.
+    full: bool,
     /// Offset of `buf[0]` in the stream.
     base: u64,
     first_row: bool,
     in_page: bool,
+    /// How much of a row to show ahead: rows of a list are of much the same length.
+    look: usize,
     /// The member whose elements are rows, with its quotes.
     rows_of: &'static str,
 }
@@ -80,13 +91,15 @@ impl<R: Read> Splitter<R> {
     pub(super) fn with_rows_of(input: R, rows_of: &'static str) -> Result<Self, Cut> {
         let mut splitter = Self {
             input,
-            buf: vec![0; CHUNK],
+            buf: vec![0; FIRST_CHUNK],
             mark: 0,
             pos: 0,
             end: 0,
+            full: false,
             base: 0,
             first_row: true,
             in_page: false,
+            look: FIRST_LOOK,
             rows_of,
         };
         while splitter.end < BOM.len() && splitter.fill()? {}
@@ -124,11 +137,20 @@ impl<R: Read> Splitter<R> {
 
     /// The next row of the array or page that [`Self::next_item`] opened; `None` after the last.
     pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, Cut> {
+        if self.at_row()? {
+            self.cut_row().map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Goes to the start of the next row; false after the last.
+    pub(super) fn at_row(&mut self) -> Result<bool, Cut> {
         self.mark = self.pos;
         let mut byte = self.skip_space_or_end()?;
         if byte == b']' {
             self.pos += 1;
-            return Ok(None);
+            return Ok(false);
         }
         if !self.first_row {
             if byte != b',' {
@@ -142,10 +164,33 @@ impl<R: Read> Splitter<R> {
         }
         self.first_row = false;
         self.mark = self.pos;
+        Ok(true)
+    }
+
+    /// Bytes from the start of the row on, most likely all of it and some of what follows. Whoever
+    /// can tell from them where a sound row ends spares it being looked through for its end:
+    /// [`Self::pass`] goes there, else [`Self::cut_row`] does.
+    pub(super) fn ahead(&mut self) -> Result<&[u8], Cut> {
+        if self.end - self.pos < self.look {
+            self.fill()?;
+        }
+        let until = self.end.min(self.pos.saturating_add(self.look));
+        Ok(&self.buf[self.pos..until])
+    }
+
+    /// Leaves a row of so many bytes behind.
+    pub(super) fn pass(&mut self, length: usize) {
+        self.pos = self.end.min(self.pos.saturating_add(length));
+        self.look = look_for(length);
+    }
+
+    /// Hands out the row and leaves it behind.
+    pub(super) fn cut_row(&mut self) -> Result<Row<'_>, Cut> {
         if self.value(Overflow::Skip)? {
-            Ok(Some(Row::Json(&self.buf[self.mark..self.pos])))
+            self.look = look_for(self.pos - self.mark);
+            Ok(Row::Json(&self.buf[self.mark..self.pos]))
         } else {
-            Ok(Some(Row::TooLong))
+            Ok(Row::TooLong)
         }
     }
 
@@ -392,12 +437,15 @@ impl<R: Read> Splitter<R> {
         if self.end == self.buf.len() {
             let grown = self.buf.len() * 2;
             self.buf.resize(grown, 0);
+        } else if self.full && self.buf.len() < CHUNK {
+            self.buf.resize(CHUNK, 0);
         }
         loop {
             match self.input.read(&mut self.buf[self.end..]) {
                 Ok(0) => return Ok(false),
                 Ok(count) => {
                     self.end += count;
+                    self.full = self.end == self.buf.len();
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -412,6 +460,25 @@ impl<R: Read> Splitter<R> {
             expected,
         }
     }
+}
+
+/// Twice the row before: enough for nearly all, and little to look at in vain.
+fn look_for(length: usize) -> usize {
+    length.saturating_mul(2).clamp(1 << 10, CHUNK / 2)
+}
+
+/// Whether a value is so short of brackets that it cannot be nested deeper than is read. Brackets
+/// in strings count too: one that has so many is for a closer look.
+pub(super) fn is_shallow(value: &[u8]) -> bool {
+    // Few enough at a time to be counted in bytes.
+    let opening = value.chunks(128).map(|bytes| {
+        let count: u8 = bytes
+            .iter()
+            .map(|byte| u8::from(matches!(byte, b'{' | b'[')))
+            .sum();
+        usize::from(count)
+    });
+    opening.sum::<usize>() <= MAX_DEPTH
 }
 
 /// The bytes that matter outside strings.
@@ -597,5 +664,73 @@ mod tests {
         assert_eq!(trace(long.as_bytes()), r#"A L R:{"id":"b"}"#);
         let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(MAX_VALUE * 2));
         assert_eq!(trace(long.as_bytes()), "E");
+    }
+
+    #[test]
+    fn a_row_that_is_read_ahead_is_the_row_that_would_be_cut() {
+        let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(CHUNK));
+        let deep = format!(r#"{{"a":{}1{}}}"#, "[".repeat(130), "]".repeat(130));
+        let rows = [
+            r#"{"a":1}"#,
+            r#"{ "b" : "}]\"" }"#,
+            "7",
+            &long,
+            "[{}]",
+            "{}",
+            &deep,
+            r#"{"c":3}"#,
+        ];
+        for count in 0..=rows.len() {
+            let document = format!("{{\"results\" : [ {} ] }}", rows[..count].join(" , "));
+            let reads: [Box<dyn Read + '_>; 2] = [
+                Box::new(document.as_bytes()),
+                Box::new(Trickle(document.as_bytes())),
+            ];
+            for input in reads {
+                let mut splitter = Splitter::new(input).unwrap();
+                splitter.next_item().unwrap();
+                let mut seen = Vec::new();
+                let ended = loop {
+                    match splitter.at_row() {
+                        Ok(true) => {}
+                        Ok(false) => break Ok(()),
+                        Err(cut) => break Err(cut),
+                    }
+                    let ahead = splitter.ahead().unwrap();
+                    let mut read = serde_json::Deserializer::from_slice(ahead)
+                        .into_iter::<serde::de::IgnoredAny>();
+                    let is_object = ahead.first() == Some(&b'{');
+                    if is_object && read.next().is_some_and(|read| read.is_ok()) {
+                        let length = read.byte_offset();
+                        if is_shallow(&ahead[..length]) {
+                            seen.push(text(&ahead[..length]));
+                            splitter.pass(length);
+                            continue;
+                        }
+                    }
+                    match splitter.cut_row() {
+                        Ok(Row::Json(row)) => seen.push(text(row)),
+                        Ok(Row::TooLong) => seen.push("L".to_owned()),
+                        Err(cut) => break Err(cut),
+                    }
+                };
+                let sound = count.min(rows.len() - 2);
+                assert_eq!(seen, rows[..sound], "{count}");
+                match ended {
+                    Ok(()) => assert_eq!(splitter.tail().unwrap(), b" }"),
+                    Err(cut) => assert!(matches!(cut, Cut::TooDeep(_)) && count > sound, "{cut}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_is_shallow_only_if_it_has_few_brackets() {
+        let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(is_shallow(nested(MAX_DEPTH).as_bytes()));
+        assert!(!is_shallow(nested(MAX_DEPTH + 1).as_bytes()));
+        assert!(!is_shallow("{".repeat(128 * 256).as_bytes()));
+        let apart = "[]x".repeat(MAX_DEPTH + 1);
+        assert!(!is_shallow(apart.as_bytes()));
     }
 }

@@ -62,7 +62,10 @@ impl<'de> Deserialize<'de> for NonEmpty {
 /// What a `links` array says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Links<'a> {
-    pub(super) owner: Owner<'a>,
+    /// The only link, unread: most rows have one, and it is mostly like that of the row before.
+    pub(super) only: Option<Cow<'a, str>>,
+    /// What several links name.
+    several: Option<Owner<'a>>,
     /// Two links name different owners.
     pub(super) torn: bool,
     /// The `self` link.
@@ -95,16 +98,42 @@ impl<'de: 'a, 'a> Deserialize<'de> for Links<'a> {
 impl<'a> Links<'a> {
     fn take(&mut self, link: Link<'a>) {
         let Some(href) = link.href else { return };
-        let owner = match &href {
-            Cow::Borrowed(href) => Owner::of(href),
-            Cow::Owned(href) => Owner::of(href).into_owned(),
-        };
-        self.torn |= !self.owner.merge(owner);
         match link.rel.as_deref() {
             Some("next") => self.next = true,
-            Some("self") => self.itself = Some(href),
+            Some("self") => self.itself = Some(href.clone()),
             Some(_) | None => {}
         }
+        self.add(href);
+    }
+
+    /// Takes in one more link.
+    pub(super) fn add(&mut self, href: Cow<'a, str>) {
+        let mut owner = match (self.several.take(), self.only.take()) {
+            (None, None) => {
+                self.only = Some(href);
+                return;
+            }
+            (Some(owner), _) => owner,
+            (None, Some(only)) => owner_of(only),
+        };
+        self.torn |= !owner.merge(owner_of(href));
+        self.several = Some(owner);
+    }
+
+    /// Whom the links name.
+    pub(super) fn owner(&self) -> Owner<'_> {
+        match (&self.several, &self.only) {
+            (Some(owner), _) => owner.clone(),
+            (None, Some(only)) => Owner::of(only),
+            (None, None) => Owner::default(),
+        }
+    }
+}
+
+fn owner_of(href: Cow<'_, str>) -> Owner<'_> {
+    match href {
+        Cow::Borrowed(href) => Owner::of(href),
+        Cow::Owned(href) => Owner::of(&href).into_owned(),
     }
 }
 
@@ -205,7 +234,7 @@ impl PageFrame {
         self.damaged |= read.results.is_some();
         if let Some(links) = read.links {
             self.linked = true;
-            self.torn |= links.torn | !self.owner.merge(links.owner.into_owned());
+            self.torn |= links.torn | !self.owner.merge(links.owner().into_owned());
             self.next |= links.next;
             if let Some(href) = links.itself {
                 self.itself = path::read(&href);

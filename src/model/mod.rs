@@ -5,6 +5,7 @@ pub mod evidence;
 pub mod intake;
 pub mod key_id;
 pub mod login;
+pub mod outline;
 pub mod policy;
 pub mod reading;
 pub mod time;

@@ -24,6 +24,8 @@ pub enum TimeError {
 const LAST: i64 = 253_402_300_799;
 
 impl Timestamp {
+    /// The first instant.
+    pub const EPOCH: Self = Self(0);
     /// The last instant that can be written.
     pub const MAX: Self = Self(LAST);
 

@@ -9,6 +9,7 @@ mod failure;
 mod read;
 mod recorded;
 mod sdk;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -30,6 +31,7 @@ use crate::model::evidence::{Observation, UnknownReason};
 use crate::model::{KeyId, Spelling, Timestamp};
 
 pub use self::recorded::read_recorded;
+pub use self::tls::{NoAuthority, PrivateAuthority};
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,9 +62,14 @@ const IDENTITY_WITHIN: Duration = Duration::from_secs(5);
 const MOST_PAGES: usize = 32;
 
 impl AwsProbe {
-    /// Finds credentials and settings where the AWS CLI finds them. Nothing is asked yet.
-    pub async fn load() -> Self {
-        Self::from_config(aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await)
+    /// Finds credentials and settings where the AWS CLI finds them, and trusts a private authority
+    /// besides those of the system. Nothing is asked yet.
+    pub async fn load(authority: Option<&PrivateAuthority>) -> Self {
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+        if let Some(authority) = authority {
+            loader = loader.http_client(authority.client());
+        }
+        Self::from_config(loader.load().await)
     }
 
     /// With settings made elsewhere. The region in them is used for the identity only: every key

@@ -21,7 +21,7 @@ use futures::future::{BoxFuture, FutureExt, Shared};
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde_json::Value;
 
-use self::aws::{AwsProbe, Identity};
+use self::aws::{AwsProbe, Identity, PrivateAuthority};
 use self::azure::AzureProbe;
 use self::errand::{Errand, Turns, errands, region_of};
 use self::gcp::{Endpoint, GcpProbe};
@@ -120,7 +120,14 @@ impl Probes {
     pub async fn load(settings: &Settings<'_>, targets: &[Target]) -> Result<Self, String> {
         let needs = |provider| targets.iter().any(|target| target.provider() == provider);
         let mut probes = Self::new(match needs(Provider::Aws) {
-            true => AwsProbe::load().await,
+            true => {
+                let authority = settings
+                    .ca_pem
+                    .map(|pem| PrivateAuthority::read(pem.to_vec()))
+                    .transpose()
+                    .map_err(|error| error.to_string())?;
+                AwsProbe::load(authority.as_ref()).await
+            }
             false => AwsProbe::from_config(aws_config::SdkConfig::builder().build()),
         });
         if needs(Provider::Azure) {

@@ -323,6 +323,10 @@ fn known(
     base_url: &str,
     now: Timestamp,
 ) -> Result<Vec<KnownProject>, Error> {
+    if store.base_urls().map_err(Error::from)?.is_empty() {
+        // Nothing was ever imported.
+        return Ok(Vec::new());
+    }
     let present: Present = store.view(|view| {
         let mut evidence = view.evidence(now)?;
         // What is present does not depend on what the key services said.

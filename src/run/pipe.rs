@@ -1,19 +1,20 @@
 //! Reading and keeping side by side: another thread reads an inventory, this one writes what was
-//! read into the store, in the same order and as one import. It decides nothing about either.
+//! read into the store, as one import. It decides nothing about either.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::model::evidence::{KeyColumn, SnapshotShape, SnapshotStatus};
 use crate::model::intake::{Intake, Shown};
-use crate::model::{Observation, ProjectRef, Reading, Timestamp};
-use crate::store::{Import, Store, StoreError};
+use crate::model::{Observation, Reading, Timestamp};
+use crate::store::{Import, Rows, Store, StoreError};
 
-/// Steps that travel together: handing over one by one costs more than the rest.
-const BATCH: usize = 512;
-/// Batches that the reader may be ahead: memory stays below a mebibyte.
-const AHEAD: usize = 4;
+/// Rows and steps that travel together: handing over one by one costs more than the rest. A batch
+/// of so many is sent when a list ends, so that the store sees what its pages say alike at once.
+const BATCH: usize = 1024;
+/// The longest batch: a list may be of any length.
+const LONGEST: usize = 4096;
+/// Batches that the reader may be ahead: memory stays below a few mebibytes.
+const AHEAD: usize = 2;
 
 /// The store takes nothing more; why is for whoever runs it to say.
 #[derive(Debug, thiserror::Error)]
@@ -38,22 +39,17 @@ pub(super) fn import<T: Send, U, E: Send>(
     last: impl FnOnce(&mut Import<'_>) -> Result<U, StoreError>,
 ) -> Result<(T, U), Failed<E>> {
     thread::scope(|scope| {
-        let (steps, received) = sync_channel(AHEAD);
+        let (batches, received) = sync_channel(AHEAD);
         let reader = scope.spawn(move || {
             let mut sender = Sender {
-                steps,
-                batch: Vec::with_capacity(BATCH),
-                project: Arc::new(ProjectRef {
-                    id: String::new(),
-                    base_url: String::new(),
-                }),
-                cluster: Arc::default(),
-                version: None,
+                batches,
+                batch: Batch::default(),
             };
             // Without the last step the import is given up.
             let read = read(&mut sender)?;
             // If the store is gone already, it tells why itself.
-            let _gone = sender.push(Step::Done).and_then(|()| sender.send());
+            sender.batch.last = true;
+            let _gone = sender.send();
             Ok(read)
         });
         let kept = store.import(now, |import| -> Result<U, Ended> {
@@ -84,52 +80,33 @@ impl From<StoreError> for Ended {
     }
 }
 
-enum Step {
-    Snapshot(Row),
-    Reading(Box<Reading>),
-    Observation(Box<Observation>),
-    Done,
+/// What travels together. Rows and the rest are kept apart: which of them was read first does not
+/// matter, they are one import.
+#[derive(Default)]
+struct Batch {
+    rows: Rows,
+    rest: Vec<Step>,
+    /// The reader has come to its end.
+    last: bool,
 }
 
-/// A [`Shown`] that owns what it says.
-struct Row {
-    project: Arc<ProjectRef>,
-    cluster: Arc<str>,
-    id: String,
-    at: Timestamp,
-    shape: SnapshotShape,
-    status: SnapshotStatus,
-    created_at: Option<Timestamp>,
-    expires_at: Option<Timestamp>,
-    keep: bool,
-    frequency: Option<String>,
-    copied: bool,
-    version: Option<Arc<str>>,
-    keys: KeyColumn,
+enum Step {
+    Reading(Box<Reading>),
+    Observation(Box<Observation>),
 }
 
 /// Drops its end when it ends, so that a reader still at work stops.
-fn keep(import: &mut Import<'_>, received: Receiver<Vec<Step>>) -> Result<(), Ended> {
-    for step in received.into_iter().flatten() {
-        match step {
-            Step::Snapshot(row) => import.snapshot(&Shown {
-                project: &row.project,
-                cluster: &row.cluster,
-                id: &row.id,
-                at: row.at,
-                shape: row.shape,
-                status: row.status,
-                created_at: row.created_at,
-                expires_at: row.expires_at,
-                keep: row.keep,
-                frequency: row.frequency.as_deref(),
-                copied: row.copied,
-                version: row.version.as_deref(),
-                keys: row.keys,
-            })?,
-            Step::Reading(reading) => import.reading(&reading)?,
-            Step::Observation(observation) => import.observation(&observation)?,
-            Step::Done => return Ok(()),
+fn keep(import: &mut Import<'_>, received: Receiver<Batch>) -> Result<(), Ended> {
+    for Batch { rows, rest, last } in received {
+        import.rows(rows)?;
+        for step in rest {
+            match step {
+                Step::Reading(reading) => import.reading(&reading)?,
+                Step::Observation(observation) => import.observation(&observation)?,
+            }
+        }
+        if last {
+            return Ok(());
         }
     }
     Err(Ended::Abandoned)
@@ -137,26 +114,27 @@ fn keep(import: &mut Import<'_>, received: Receiver<Vec<Step>>) -> Result<(), En
 
 /// The reader's end.
 pub(super) struct Sender {
-    steps: SyncSender<Vec<Step>>,
-    batch: Vec<Step>,
-    /// Those of the row before: most rows share them.
-    project: Arc<ProjectRef>,
-    cluster: Arc<str>,
-    version: Option<Arc<str>>,
+    batches: SyncSender<Batch>,
+    batch: Batch,
 }
 
 impl Sender {
     fn push(&mut self, step: Step) -> Result<(), Stopped> {
-        self.batch.push(step);
-        if self.batch.len() < BATCH {
+        self.batch.rest.push(step);
+        self.send_from(BATCH)
+    }
+
+    /// Sends the batch if it is so long.
+    fn send_from(&mut self, length: usize) -> Result<(), Stopped> {
+        if self.batch.rows.len() + self.batch.rest.len() < length {
             return Ok(());
         }
         self.send()
     }
 
     fn send(&mut self) -> Result<(), Stopped> {
-        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
-        self.steps.send(batch).map_err(|_gone| Stopped)
+        let batch = std::mem::take(&mut self.batch);
+        self.batches.send(batch).map_err(|_gone| Stopped)
     }
 }
 
@@ -164,30 +142,8 @@ impl Intake for Sender {
     type Error = Stopped;
 
     fn snapshot(&mut self, shown: &Shown<'_>) -> Result<(), Stopped> {
-        if *self.project != *shown.project {
-            self.project = Arc::new(shown.project.clone());
-        }
-        if *self.cluster != *shown.cluster {
-            self.cluster = shown.cluster.into();
-        }
-        if self.version.as_deref() != shown.version {
-            self.version = shown.version.map(Arc::from);
-        }
-        self.push(Step::Snapshot(Row {
-            project: Arc::clone(&self.project),
-            cluster: Arc::clone(&self.cluster),
-            id: shown.id.to_owned(),
-            at: shown.at,
-            shape: shown.shape,
-            status: shown.status.clone(),
-            created_at: shown.created_at,
-            expires_at: shown.expires_at,
-            keep: shown.keep,
-            frequency: shown.frequency.map(str::to_owned),
-            copied: shown.copied,
-            version: self.version.clone(),
-            keys: shown.keys.clone(),
-        }))
+        self.batch.rows.push(shown);
+        self.send_from(LONGEST)
     }
 
     fn reading(&mut self, reading: &Reading) -> Result<(), Stopped> {
@@ -202,6 +158,8 @@ impl Intake for Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ProjectRef;
+    use crate::model::evidence::{KeyColumn, SnapshotShape, SnapshotStatus};
     use crate::store::Location;
 
     fn at(text: &str) -> Timestamp {
@@ -242,10 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn an_import_keeps_all_in_order_or_nothing() {
+    fn an_import_keeps_all_or_nothing() {
         let now = at("2026-11-01T06:00:00Z");
         let mut store = Store::create(&Location::Memory).unwrap();
-        let count = BATCH * (AHEAD + 2) + 1;
+        let count = LONGEST * (AHEAD + 2) + 1;
         let many = |sender: &mut Sender| -> Result<(), Stopped> {
             (0..count).try_for_each(|no| show(sender, &format!("{no:06}")))
         };

@@ -15,6 +15,7 @@ use crate::model::evidence::Observation;
 use crate::model::intake::Intake;
 use crate::model::verdict::Intent;
 use crate::model::{KeyId, Provider, Unit};
+use crate::probe::aws::PrivateAuthority;
 use crate::probe::{
     Answer, Explanation, Limits, Probes, Settings, Stopped, Summary, Target, Wait, Waits, causes,
     explain, probe_all,
@@ -114,10 +115,9 @@ pub(super) fn all_in_use(
     console: &mut Console<'_>,
 ) -> Result<Asked, Error> {
     let now = wall_clock();
-    let policy = &config.policy;
     let (keys, ids, named, unresolved) = store.view(|view| {
         let evidence = view.evidence(now)?;
-        let facts = Facts::new(&evidence, policy, now);
+        let facts = Facts::new(&evidence, &config.policy, now);
         let decided = facts.decide(&Purpose::Audit, judge::rows(view, now))?;
         let (keys, ids) = facts.to_probe(&decided, only_older_than);
         let named = decided.named_keys().len();
@@ -146,17 +146,13 @@ pub(super) fn named(
     console: &mut Console<'_>,
 ) -> Result<Asked, Error> {
     let now = wall_clock();
-    let policy = &config.policy;
     let purpose = Purpose::Check {
         keys: keys.to_vec(),
         intent: Intent::Rotate,
         limit: 0,
     };
     let mut unresolved = Vec::new();
-    let targets = store.view(|view| {
-        let evidence = view.evidence(now)?;
-        let facts = Facts::new(&evidence, policy, now);
-        let decided = facts.decide(&purpose, judge::rows(view, now))?;
+    let targets = judge::judged(store, &config.policy, now, &purpose, |_view, decided| {
         let mut targets: Vec<Target> = Vec::new();
         for (no, text) in keys.iter().enumerate() {
             match decided.argument(no) {
@@ -293,6 +289,9 @@ fn private_authority(config: &Config) -> Result<Option<Vec<u8>>, Error> {
         return Ok(None);
     };
     let pem = std::fs::read(path).map_err(|error| unusable_authority(config).caused_by(&error))?;
+    // Looked at before any provider is, so that what is wrong with it is told with its name.
+    PrivateAuthority::read(pem.clone())
+        .map_err(|error| unusable_authority(config).caused_by(&error))?;
     Ok(Some(pem))
 }
 

@@ -1,12 +1,11 @@
 //! What readings say, on its way out: one SELECT per table. Owns reading the tables `content` and
 //! its children; `content` writes them.
 
-use std::collections::HashMap;
-
 use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::lowered::Cells;
+use super::numbered::Numbered;
 use crate::model::Provider;
 use crate::model::reading::{
     ClusterEncryption, ClusterState, CompliancePolicy, Content, CopyItem, CopySetting, Declared,
@@ -16,16 +15,39 @@ use crate::model::reading::{
 
 /// Contents by number. Each table is read once from end to end: with thousands of contents that
 /// is far cheaper than asking for the rows of each.
-pub(super) struct Contents(HashMap<i64, Content>);
+pub(super) struct Contents(Numbered<Used>);
+
+struct Used {
+    content: Content,
+    /// How many readings that say it have not taken it yet.
+    readings: usize,
+}
 
 impl Contents {
-    pub(super) fn get(&self, no: i64) -> Option<&Content> {
-        self.0.get(&no)
+    /// Counts a reading that says it; false if there is no such content.
+    pub(super) fn note_use(&mut self, no: i64) -> bool {
+        match self.0.get_mut(no) {
+            Some(used) => {
+                used.readings += 1;
+                true
+            }
+            None => false,
+        }
     }
 
-    /// Lets go of one that nothing refers to any more: what was handed out is not kept twice.
-    pub(super) fn forget(&mut self, no: i64) {
-        self.0.remove(&no);
+    /// What a reading said. The last one gets it itself, the others a copy.
+    pub(super) fn take(&mut self, no: i64) -> Result<Content, StoreError> {
+        let used = self.0.get_mut(no).ok_or_else(|| StoreError::Corrupt {
+            table: "content",
+            key: no.to_string(),
+            why: String::from("it is missing"),
+        })?;
+        used.readings = used.readings.saturating_sub(1);
+        Ok(if used.readings == 0 {
+            std::mem::replace(&mut used.content, Content::Project)
+        } else {
+            used.content.clone()
+        })
     }
 
     pub(super) fn load(conn: &Connection) -> Result<Self, StoreError> {
@@ -37,16 +59,21 @@ impl Contents {
     }
 
     fn heads(conn: &Connection) -> Result<Self, StoreError> {
-        let mut heads =
-            conn.prepare_cached("SELECT no, kind, restore_window_days, since FROM content")?;
+        let mut heads = conn.prepare_cached(
+            "SELECT no, kind, restore_window_days, since FROM content ORDER BY no",
+        )?;
         let mut rows = heads.query([])?;
-        let mut contents = HashMap::new();
+        let mut contents = Numbered::new();
         while let Some(row) = rows.next()? {
             let cells = Cells {
                 table: "content",
                 row,
             };
-            contents.insert(cells.get(0)?, empty(&cells)?);
+            let used = Used {
+                content: empty(&cells)?,
+                readings: 0,
+            };
+            contents.push(cells.get(0)?, used);
         }
         Ok(Self(contents))
     }
@@ -259,7 +286,8 @@ impl Contents {
             let cells = Cells { table, row };
             let content = self
                 .0
-                .get_mut(&cells.get(0)?)
+                .get_mut(cells.get(0)?)
+                .map(|used| &mut used.content)
                 .ok_or_else(|| cells.corrupt("no such content"))?;
             add(content, &cells)?;
         }

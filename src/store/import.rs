@@ -4,7 +4,8 @@
 use rusqlite::{Connection, params};
 
 use super::error::StoreError;
-use super::sightings::Sightings;
+use super::rows::Rows;
+use super::sightings::{Seen, Sightings};
 use super::{observations, readings};
 use crate::model::intake::{Intake, Shown};
 use crate::model::policy::Hold;
@@ -53,6 +54,22 @@ impl<'c> Import<'c> {
         Ok(())
     }
 
+    /// Keeps what rows of snapshot lists say.
+    pub fn rows(&mut self, rows: Rows) -> Result<(), StoreError> {
+        rows.read(|seen| self.seen(seen))
+    }
+
+    fn seen(&mut self, seen: &[Seen<'_>]) -> Result<(), StoreError> {
+        let sightings = match &mut self.sightings {
+            Some(sightings) => sightings,
+            none => none.insert(Sightings::new(self.conn)?),
+        };
+        if let Some(newest) = sightings.keep(seen)? {
+            self.added(newest)?;
+        }
+        Ok(())
+    }
+
     /// Whether anything so far was not in the store already.
     pub const fn has_added(&self) -> bool {
         self.added.is_some()
@@ -61,6 +78,9 @@ impl<'c> Import<'c> {
     /// Settles how far the evidence of this import reaches.
     pub(super) fn finish(self) -> Result<(), StoreError> {
         if let Some(Added { no, newest }) = self.added {
+            if let Some(sightings) = &self.sightings {
+                sightings.finish()?;
+            }
             self.conn
                 .prepare_cached("UPDATE import SET newest = ?2 WHERE no = ?1")?
                 .execute(params![no, newest.unix()])?;
@@ -100,14 +120,7 @@ impl Intake for Import<'_> {
     type Error = StoreError;
 
     fn snapshot(&mut self, shown: &Shown<'_>) -> Result<(), StoreError> {
-        let sightings = match &mut self.sightings {
-            Some(sightings) => sightings,
-            none => none.insert(Sightings::new(self.conn)?),
-        };
-        if sightings.keep(shown)? {
-            self.added(shown.at)?;
-        }
-        Ok(())
+        self.seen(&[Seen::from(shown)])
     }
 
     fn reading(&mut self, reading: &Reading) -> Result<(), StoreError> {

@@ -19,10 +19,15 @@ mod error;
 mod file;
 mod import;
 mod lowered;
+mod numbered;
 mod observations;
+mod outline;
+mod reach;
 mod readings;
+mod rows;
 mod sightings;
 mod snapshots;
+mod totals;
 mod view;
 
 #[cfg(test)]
@@ -31,10 +36,14 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use error::StoreError;
 pub use import::Import;
+pub use outline::Shelved;
+pub use reach::Reach;
+pub use rows::Rows;
 pub use view::View;
 
 use crate::model::policy::Hold;
@@ -52,12 +61,13 @@ pub const SCHEMA_VERSION: i64 = 1;
 /// What turns schema 1 into 2, 2 into 3, and so on; each sets `user_version`.
 const UPGRADES: [&str; 0] = [];
 
-/// Pages held in memory while writing, in KiB (negative as SQLite wants it). Snapshots arrive
-/// cluster by cluster, which is how table and index are ordered: more gains nothing, and would
-/// not leave the program below 64 MiB. A quarter of it costs a tenth of the time.
+/// Pages held in memory during the first import of a process, in KiB (negative as SQLite wants
+/// it). Snapshots arrive cluster by cluster, which is how table and index are ordered: more gains
+/// nothing, and would not leave the program below 64 MiB. A quarter of it costs a tenth of the
+/// time.
 const WRITE_CACHE: i64 = -16_384;
 /// Reading goes from one end to the other: a larger cache gains nothing.
-const READ_CACHE: i64 = -2_048;
+const READ_CACHE: i64 = -1_024;
 
 /// Where a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +80,7 @@ pub enum Location {
 /// What a store is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Writing; a missing store is made.
+    /// Writing; a missing store is made by the first import that is kept.
     Create,
     /// Writing; a missing store is an error.
     Write,
@@ -83,10 +93,14 @@ pub struct Store {
     conn: Connection,
     /// Set when the file is read without locks.
     untouched: Option<Untouched>,
+    /// The file, as long as nothing was ever kept in it: the first import makes the tables too.
+    unmade: Option<PathBuf>,
 }
 
 impl Store {
-    /// Opens a store for writing, and makes it (mode 0600) if there is none.
+    /// Opens a store for writing; if there is none, the first import that is kept makes it (mode
+    /// 0600). A file without one counts as no store, so that an import that fails leaves none:
+    /// removing the file instead could take it from under another process that just opened it.
     pub fn create(at: &Location) -> Result<Self, StoreError> {
         Self::open_waiting(at, Access::Create, LOCK_WAIT)
     }
@@ -109,10 +123,11 @@ impl Store {
         access: Access,
         lock_wait: Duration,
     ) -> Result<Self, StoreError> {
-        let store = match at {
+        let mut store = match at {
             Location::Memory if access == Access::Create => Self {
                 conn: Connection::open_in_memory()?,
                 untouched: None,
+                unmade: None,
             },
             Location::Memory => {
                 return Err(StoreError::Missing {
@@ -121,14 +136,23 @@ impl Store {
             }
             Location::File(path) => {
                 let (conn, untouched) = file::connect(path, access, lock_wait)?;
-                Self { conn, untouched }
+                Self {
+                    conn,
+                    untouched,
+                    unmade: None,
+                }
             }
         };
         store.set_up(at, access, lock_wait)?;
         Ok(store)
     }
 
-    fn set_up(&self, at: &Location, access: Access, lock_wait: Duration) -> Result<(), StoreError> {
+    fn set_up(
+        &mut self,
+        at: &Location,
+        access: Access,
+        lock_wait: Duration,
+    ) -> Result<(), StoreError> {
         let conn = &self.conn;
         let path = match at {
             Location::File(path) => path,
@@ -137,6 +161,9 @@ impl Store {
         conn.busy_timeout(lock_wait)?;
         conn.set_prepared_statement_cache_capacity(128);
         conn.pragma_update(None, "foreign_keys", true)?;
+        // What a statement is asked for does not change how it is answered: else some are prepared
+        // anew with every new value, which takes longer than to answer them.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let state = {
             let unchanging = conn.unchecked_transaction()?;
             state(&unchanging, path)?
@@ -165,10 +192,20 @@ impl Store {
             return Err(StoreError::ReadOnly);
         }
         write_ahead(conn, lock_wait)?;
-        if state != State::Version(SCHEMA_VERSION) {
-            migrate(conn, path)?;
+        match (state, at) {
+            (State::Version(SCHEMA_VERSION), _) => {}
+            (State::Version(_), _) | (State::Blank, Location::Memory) => upgrade(conn, path)?,
+            (State::Blank, Location::File(path)) => self.unmade = Some(path.clone()),
         }
         Ok(())
+    }
+
+    /// The file, if nothing was ever kept in it, not even by another process meanwhile.
+    fn unmade(&self) -> Result<Option<&Path>, StoreError> {
+        match &self.unmade {
+            Some(path) if state(&self.conn, path)? == State::Blank => Ok(Some(path)),
+            Some(_) | None => Ok(None),
+        }
     }
 
     /// Runs `work` as one import, made at `at`: all that it hands over is kept, or, if it or the
@@ -183,13 +220,20 @@ impl Store {
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(StoreError::from)?;
+        if let Some(path) = &self.unmade {
+            migrate(&transaction, path)?;
+        }
         let mut import = Import::begin(&transaction, at);
         let done = work(&mut import)?;
         import.finish()?;
         transaction.commit().map_err(StoreError::from)?;
-        // What follows an import reads, and needs the memory for itself. The import is kept, so
-        // that this fails is no reason to say otherwise.
-        let _still_large = self.conn.execute_batch("PRAGMA shrink_memory");
+        self.unmade = None;
+        // What follows an import reads or writes little, and needs the memory for itself. The
+        // import is kept, so that this fails is no reason to say otherwise.
+        let _still_large = self
+            .conn
+            .pragma_update(None, "cache_size", READ_CACHE)
+            .and_then(|()| self.conn.execute_batch("PRAGMA shrink_memory"));
         Ok(done)
     }
 
@@ -212,6 +256,9 @@ impl Store {
             .conn
             .unchecked_transaction()
             .map_err(StoreError::from)?;
+        if let Some(path) = self.unmade()? {
+            return Err(E::from(StoreError::Missing { path: path.into() }));
+        }
         let done = work(&View::new(&transaction));
         if let Some(untouched) = &self.untouched {
             untouched.check()?;
@@ -221,6 +268,9 @@ impl Store {
 
     /// Every base URL that anything in the store came from, sorted.
     pub fn base_urls(&self) -> Result<Vec<String>, StoreError> {
+        if self.unmade()?.is_some() {
+            return Ok(Vec::new());
+        }
         let mut select = self.conn.prepare_cached(
             "SELECT base_url FROM project UNION SELECT base_url FROM root ORDER BY base_url",
         )?;
@@ -230,7 +280,7 @@ impl Store {
 
     /// Every root that anything was read from, sorted.
     pub fn roots(&self) -> Result<Vec<RootId>, StoreError> {
-        let mut roots: Vec<RootId> = readings::roots(&self.conn)?.into_values().collect();
+        let mut roots: Vec<RootId> = readings::roots(&self.conn)?.values().collect();
         roots.sort();
         Ok(roots)
     }
@@ -308,25 +358,24 @@ fn state(conn: &Connection, path: &Path) -> Result<State, StoreError> {
 }
 
 /// Makes the schema, or brings an older one up to date, in one transaction.
+fn upgrade(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let transaction = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
+    migrate(&transaction, path)?;
+    Ok(transaction.commit()?)
+}
+
+/// The same in a transaction that may write.
 fn migrate(conn: &Connection, path: &Path) -> Result<(), StoreError> {
-    conn.execute_batch("BEGIN IMMEDIATE")?;
-    let done = (|| {
-        // Another process may have been faster.
-        match state(conn, path)? {
-            State::Blank => conn.execute_batch(SCHEMA)?,
-            State::Version(found) => {
-                for (version, upgrade) in (1..).zip(UPGRADES) {
-                    if version >= found {
-                        conn.execute_batch(upgrade)?;
-                    }
+    // Another process may have been faster.
+    match state(conn, path)? {
+        State::Blank => conn.execute_batch(SCHEMA)?,
+        State::Version(found) => {
+            for (version, upgrade) in (1..).zip(UPGRADES) {
+                if version >= found {
+                    conn.execute_batch(upgrade)?;
                 }
             }
         }
-        Ok(conn.execute_batch("COMMIT")?)
-    })();
-    if done.is_err() {
-        // The error that counts is the first one; SQLite may have rolled back already.
-        let _ = conn.execute_batch("ROLLBACK");
     }
-    done
+    Ok(())
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::error::StoreError;
 use super::lowered::{
@@ -122,17 +122,16 @@ fn lower_condition(condition: &Condition) -> [Value; 4] {
     ]
 }
 
-/// Every observation made at or before `as_of`, by key and time.
-pub(super) fn load(conn: &Connection, as_of: Timestamp) -> Result<Vec<Observation>, StoreError> {
-    let keys = keys(conn)?;
+/// Every observation about these keys made at or before `as_of`, by key and time.
+pub(super) fn load(
+    conn: &Connection,
+    as_of: Timestamp,
+    about: &dyn Fn(&str) -> bool,
+) -> Result<Vec<Observation>, StoreError> {
+    let Keys { keys, few } = keys(conn, about)?;
     let mut related = related(conn, &keys)?;
-    let mut select = conn.prepare_cached(
-        "SELECT no, key, at, condition, date, reason, detail, native, endpoint, identity,
-         stale_at, digest FROM observation WHERE at <= ?1",
-    )?;
-    let mut rows = select.query(params![as_of.unix()])?;
-    let mut observations: Vec<([u8; 32], Observation)> = Vec::new();
-    while let Some(row) = rows.next()? {
+    let mut found: Vec<([u8; 32], Observation)> = Vec::new();
+    let mut keep = |row: &Row<'_>| {
         let cells = Cells {
             table: "observation",
             row,
@@ -147,12 +146,35 @@ pub(super) fn load(conn: &Connection, as_of: Timestamp) -> Result<Vec<Observatio
             related: related.remove(&cells.get(0)?).unwrap_or_default(),
             stale_at: cells.opt_time(10)?,
         };
-        observations.push((cells.get(11)?, observation));
+        found.push((cells.get(11)?, observation));
+        Ok::<_, StoreError>(())
+    };
+    if let Some(few) = few {
+        let mut select = conn.prepare_cached(
+            "SELECT no, key, at, condition, date, reason, detail, native, endpoint, identity,
+             stale_at, digest FROM observation WHERE key = ?1 AND at <= ?2",
+        )?;
+        for no in few {
+            let mut rows = select.query(params![no, as_of.unix()])?;
+            while let Some(row) = rows.next()? {
+                keep(row)?;
+            }
+        }
+    } else {
+        // From one end to the other is cheaper than key by key.
+        let mut select = conn.prepare_cached(
+            "SELECT no, key, at, condition, date, reason, detail, native, endpoint, identity,
+             stale_at, digest FROM observation WHERE at <= ?1",
+        )?;
+        let mut rows = select.query(params![as_of.unix()])?;
+        while let Some(row) = rows.next()? {
+            keep(row)?;
+        }
     }
-    observations.sort_unstable_by(|(one_digest, one), (other_digest, other)| {
+    found.sort_unstable_by(|(one_digest, one), (other_digest, other)| {
         (&one.key, one.at, one_digest).cmp(&(&other.key, other.at, other_digest))
     });
-    let mut observations: Vec<Observation> = observations
+    let mut observations: Vec<Observation> = found
         .into_iter()
         .map(|(_digest, observation)| observation)
         .collect();
@@ -184,19 +206,48 @@ fn condition(cells: &Cells<'_>) -> Result<Condition, StoreError> {
     })
 }
 
-fn keys(conn: &Connection) -> Result<HashMap<i64, KeyId>, StoreError> {
+struct Keys {
+    /// By their numbers; of those that nobody wants some may be missing.
+    keys: HashMap<i64, KeyId>,
+    /// Those that are wanted, if not all.
+    few: Option<Vec<i64>>,
+}
+
+fn keys(conn: &Connection, about: &dyn Fn(&str) -> bool) -> Result<Keys, StoreError> {
     let mut select = conn.prepare_cached("SELECT no, id FROM key")?;
     let mut rows = select.query([])?;
     let mut keys = HashMap::new();
+    let mut few = Vec::new();
+    let mut all = true;
     while let Some(row) = rows.next()? {
         let cells = Cells { table: "key", row };
-        let key = cells
-            .str(1)?
-            .parse()
-            .map_err(|error: crate::model::key_id::KeyIdError| cells.corrupt(error.to_string()))?;
-        keys.insert(cells.get(0)?, key);
+        let text = cells.str(1)?;
+        if !about(text) {
+            all = false;
+            continue;
+        }
+        let no = cells.get(0)?;
+        keys.insert(no, read_key(&cells, text)?);
+        few.push(no);
     }
-    Ok(keys)
+    let few = (!all).then_some(few);
+    if few.is_some() {
+        // Keys that an answer calls related need not be wanted themselves.
+        let mut select = conn.prepare_cached(
+            "SELECT no, id FROM key WHERE no IN (SELECT key FROM observation_related)",
+        )?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let cells = Cells { table: "key", row };
+            keys.insert(cells.get(0)?, read_key(&cells, cells.str(1)?)?);
+        }
+    }
+    Ok(Keys { keys, few })
+}
+
+fn read_key(cells: &Cells<'_>, text: &str) -> Result<KeyId, StoreError> {
+    text.parse()
+        .map_err(|error: crate::model::key_id::KeyIdError| cells.corrupt(error.to_string()))
 }
 
 fn related(

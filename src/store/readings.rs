@@ -12,6 +12,7 @@ use super::error::StoreError;
 use super::lowered::{
     Cells, Fingerprint, find, find_or_add, flag, opt_text, opt_word, position, text, time,
 };
+use super::numbered::Numbered;
 use crate::model::evidence::Root;
 use crate::model::reading::{Content, Gap, Outcome, Scope};
 use crate::model::{ProjectRef, Reading, RootId, Source, Timestamp};
@@ -157,10 +158,10 @@ pub(super) fn project_no(conn: &Connection, id: &str, base_url: &str) -> Result<
 }
 
 /// Every project by its number.
-pub(super) fn projects(conn: &Connection) -> Result<HashMap<i64, ProjectRef>, StoreError> {
-    let mut select = conn.prepare_cached("SELECT no, id, base_url FROM project")?;
+pub(super) fn projects(conn: &Connection) -> Result<Numbered<ProjectRef>, StoreError> {
+    let mut select = conn.prepare_cached("SELECT no, id, base_url FROM project ORDER BY no")?;
     let mut rows = select.query([])?;
-    let mut projects = HashMap::new();
+    let mut projects = Numbered::new();
     while let Some(row) = rows.next()? {
         let cells = Cells {
             table: "project",
@@ -170,7 +171,7 @@ pub(super) fn projects(conn: &Connection) -> Result<HashMap<i64, ProjectRef>, St
             id: cells.get(1)?,
             base_url: cells.get(2)?,
         };
-        projects.insert(cells.get(0)?, project);
+        projects.push(cells.get(0)?, project);
     }
     Ok(projects)
 }
@@ -183,155 +184,172 @@ pub(super) struct Read {
 
 /// Readings come in order of time, kind, cluster and digest: the same evidence gives the same
 /// order, whatever was imported first.
-pub(super) fn load(conn: &Connection, as_of: Timestamp) -> Result<Read, StoreError> {
+///
+/// A project is known by a reading of it, or by a snapshot. `later_exists`: of some only things are
+/// known that were not yet by then, so those without a reading are left out.
+pub(super) fn load(
+    conn: &Connection,
+    as_of: Timestamp,
+    later_exists: bool,
+) -> Result<Read, StoreError> {
     let mut contents = Contents::load(conn)?;
-    let mut uses = uses(conn, as_of)?;
     let roots = roots(conn)?;
     let projects = projects(conn)?;
     let runs = runs(conn)?;
+    let none = || std::iter::repeat_with(|| None);
+    let mut of_roots: Vec<Option<Vec<Dated>>> = none().take(roots.len()).collect();
+    let mut of_projects: Vec<Option<Vec<Dated>>> = none().take(projects.len()).collect();
     let mut select = conn.prepare_cached(
-        "SELECT no, root, project, run, content, cluster, at, identity, outcome, gap, status,
-         code, confirmed, digest FROM reading WHERE at <= ?1",
+        "SELECT no, root, project, run, content, cluster, at, identity, outcome, digest, gap,
+         status, code, confirmed FROM reading WHERE at <= ?1",
     )?;
     let mut rows = select.query(params![as_of.unix()])?;
-    let mut lists: BTreeMap<RootId, Vec<Dated>> = BTreeMap::new();
-    let mut of_projects: BTreeMap<ProjectRef, Vec<Dated>> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let cells = Cells {
             table: "reading",
             row,
         };
-        let root: &RootId = named(&cells, &roots, 1)?;
-        let project = match cells.get::<Option<i64>>(2)? {
-            None => None,
-            Some(_) => Some(named(&cells, &projects, 2)?),
+        let (root_place, root) = named(&cells, &roots, 1)?;
+        let (project_place, project) = match cells.get::<Option<i64>>(2)? {
+            None => (None, None),
+            Some(_) => {
+                let (place, project) = named(&cells, &projects, 2)?;
+                (Some(place), Some(project.id.clone()))
+            }
         };
-        let content_no = cells.get(4)?;
-        let content = contents
-            .get(content_no)
-            .ok_or_else(|| cells.corrupt("no such content"))?;
+        let content = cells.get(4)?;
+        if !contents.note_use(content) {
+            return Err(cells.corrupt("no such content"));
+        }
         let dated = Dated {
-            digest: cells.get(13)?,
+            digest: cells.get(9)?,
+            content,
             reading: Reading {
                 root: root.clone(),
-                project: project.map(|project| project.id.clone()),
+                project,
                 cluster: cells.get(5)?,
                 at: cells.time(6)?,
-                run: named(&cells, &runs, 3)?.clone(),
+                run: named(&cells, &runs, 3)?.1.clone(),
                 identity: cells.get(7)?,
                 outcome: outcome(&cells)?,
-                content: content.clone(),
+                content: Content::Project,
             },
         };
-        name_projects(root, content, &mut of_projects);
-        let of_root = lists.entry(root.clone()).or_default();
-        match project {
-            None => of_root.push(dated),
-            Some(project) => of_projects.entry(project.clone()).or_default().push(dated),
-        }
-        if let Some(left) = uses.get_mut(&content_no) {
-            *left -= 1;
-            if *left == 0 {
-                contents.forget(content_no);
-            }
+        let of_root = of_roots.get_mut(root_place);
+        let of_root = of_root.map(|of| of.get_or_insert_default());
+        let of_project = project_place.and_then(|place| of_projects.get_mut(place));
+        match of_project.map(|of| of.get_or_insert_default()).or(of_root) {
+            Some(readings) => readings.push(dated),
+            None => return Err(cells.corrupt("it has no place")),
         }
     }
-    Ok(Read {
-        roots: lists
-            .into_iter()
-            .map(|(id, lists)| Root {
-                id,
-                lists: in_order(lists),
-            })
-            .collect(),
-        projects: of_projects
-            .into_iter()
-            .map(|(project, readings)| (project, in_order(readings)))
-            .collect(),
-    })
+    let mut read = Read {
+        roots: Vec::new(),
+        projects: BTreeMap::new(),
+    };
+    for (id, lists) in roots.values().zip(of_roots) {
+        if let Some(lists) = lists {
+            let lists = in_order(lists, &mut contents)?;
+            read.roots.push(Root { id, lists });
+        }
+    }
+    let of_projects = projects.values().zip(of_projects);
+    let mut of_projects: Vec<(ProjectRef, Vec<Dated>)> = of_projects
+        .filter_map(|(project, readings)| {
+            let without = || (!later_exists).then(Vec::new);
+            Some((project, readings.or_else(without)?))
+        })
+        .collect();
+    // A map is cheap to build of what is sorted.
+    of_projects.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    for (project, readings) in of_projects {
+        let readings = in_order(readings, &mut contents)?;
+        read.projects.insert(project, readings);
+    }
+    read.roots
+        .sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    name_projects(&mut read);
+    Ok(read)
 }
 
-/// How many readings up to `as_of` say the same.
-fn uses(conn: &Connection, as_of: Timestamp) -> Result<HashMap<i64, i64>, StoreError> {
-    let mut select = conn
-        .prepare_cached("SELECT content, count(*) FROM reading WHERE at <= ?1 GROUP BY content")?;
-    let uses = select.query_map(params![as_of.unix()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(uses.collect::<Result<_, _>>()?)
-}
-
-/// Projects that a reading names belong to the estate even if nothing of them was ever read.
-fn name_projects(
-    root: &RootId,
-    content: &Content,
-    projects: &mut BTreeMap<ProjectRef, Vec<Dated>>,
-) {
-    let asked = match &root.scope {
-        Scope::Projects(ids) => ids.as_slice(),
-        Scope::AllVisible | Scope::Org(_) => &[],
-    };
-    let listed = if let Content::Projects(listed) = content {
-        listed.as_slice()
-    } else {
-        &[]
-    };
-    for id in asked.iter().chain(listed.iter().map(|project| &project.id)) {
-        projects
-            .entry(ProjectRef {
+/// Projects that a root or one of its lists names belong to the estate even if nothing of them was
+/// ever read.
+fn name_projects(read: &mut Read) {
+    for Root { id: root, lists } in &read.roots {
+        let asked = match &root.scope {
+            Scope::Projects(ids) => ids.as_slice(),
+            Scope::AllVisible | Scope::Org(_) => &[],
+        };
+        let listed = lists.iter().flat_map(|list| {
+            if let Content::Projects(listed) = &list.content {
+                listed.as_slice()
+            } else {
+                &[]
+            }
+        });
+        for id in asked.iter().chain(listed.map(|project| &project.id)) {
+            let project = ProjectRef {
                 id: id.clone(),
                 base_url: root.base_url.clone(),
-            })
-            .or_default();
+            };
+            read.projects.entry(project).or_default();
+        }
     }
 }
 
 struct Dated {
     /// Breaks ties.
     digest: [u8; 32],
+    /// The number of the content, which is put in its place last.
+    content: i64,
     reading: Reading,
 }
 
-fn in_order(mut readings: Vec<Dated>) -> Vec<Reading> {
-    fn key(dated: &Dated) -> (Timestamp, &'static str, Option<&str>, [u8; 32]) {
+/// Puts what they say in its place, and them in order.
+fn in_order(mut readings: Vec<Dated>, contents: &mut Contents) -> Result<Vec<Reading>, StoreError> {
+    fn key(dated: &Dated) -> (Timestamp, &'static str, Option<&str>, &[u8; 32]) {
         let reading = &dated.reading;
         (
             reading.at,
             reading.content.word(),
             reading.cluster.as_deref(),
-            dated.digest,
+            &dated.digest,
         )
     }
+    for dated in &mut readings {
+        dated.reading.content = contents.take(dated.content)?;
+    }
     readings.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
-    let mut readings: Vec<Reading> = readings.into_iter().map(|dated| dated.reading).collect();
-    readings.shrink_to_fit();
-    readings
+    Ok(readings.into_iter().map(|dated| dated.reading).collect())
 }
 
-/// What the number in a column stands for.
+/// What the number in a column stands for, and where that stands.
 fn named<'n, T>(
     cells: &Cells<'_>,
-    names: &'n HashMap<i64, T>,
+    names: &'n Numbered<T>,
     column: usize,
-) -> Result<&'n T, StoreError> {
+) -> Result<(usize, &'n T), StoreError> {
     let no = cells.get::<i64>(column)?;
-    names
-        .get(&no)
+    let place = names.place(no);
+    place
+        .and_then(|place| Some((place, names.at(place)?)))
         .ok_or_else(|| cells.corrupt(format!("it refers to the missing row {no}")))
 }
 
 fn outcome(cells: &Cells<'_>) -> Result<Outcome, StoreError> {
     Ok(match cells.str(8)? {
         "whole" => Outcome::Whole,
-        "partial" => Outcome::Partial(cells.word(9, &Gap::ALL, Gap::word)?),
+        "partial" => Outcome::Partial(cells.word(10, &Gap::ALL, Gap::word)?),
         "refused" => Outcome::Refused {
-            status: cells.get(10)?,
-            code: cells.get(11)?,
-            confirmed: cells.get(12)?,
+            status: cells.get(11)?,
+            code: cells.get(12)?,
+            confirmed: cells.get(13)?,
         },
         unknown => return Err(cells.unknown_word(unknown)),
     })
 }
 
-pub(super) fn roots(conn: &Connection) -> Result<HashMap<i64, RootId>, StoreError> {
+pub(super) fn roots(conn: &Connection) -> Result<Numbered<RootId>, StoreError> {
     let mut asked: HashMap<i64, Vec<String>> = HashMap::new();
     let mut select =
         conn.prepare_cached("SELECT root, id FROM root_project ORDER BY root, position")?;
@@ -343,9 +361,10 @@ pub(super) fn roots(conn: &Connection) -> Result<HashMap<i64, RootId>, StoreErro
         };
         asked.entry(cells.get(0)?).or_default().push(cells.get(1)?);
     }
-    let mut select = conn.prepare_cached("SELECT no, source, base_url, scope, org FROM root")?;
+    let mut select =
+        conn.prepare_cached("SELECT no, source, base_url, scope, org FROM root ORDER BY no")?;
     let mut rows = select.query([])?;
-    let mut roots = HashMap::new();
+    let mut roots = Numbered::new();
     while let Some(row) = rows.next()? {
         let cells = Cells { table: "root", row };
         let no = cells.get(0)?;
@@ -360,18 +379,18 @@ pub(super) fn roots(conn: &Connection) -> Result<HashMap<i64, RootId>, StoreErro
             base_url: cells.get(2)?,
             scope,
         };
-        roots.insert(no, root);
+        roots.push(no, root);
     }
     Ok(roots)
 }
 
-fn runs(conn: &Connection) -> Result<HashMap<i64, String>, StoreError> {
-    let mut select = conn.prepare_cached("SELECT no, text FROM run")?;
+fn runs(conn: &Connection) -> Result<Numbered<String>, StoreError> {
+    let mut select = conn.prepare_cached("SELECT no, text FROM run ORDER BY no")?;
     let mut rows = select.query([])?;
-    let mut runs = HashMap::new();
+    let mut runs = Numbered::new();
     while let Some(row) = rows.next()? {
         let cells = Cells { table: "run", row };
-        runs.insert(cells.get(0)?, cells.get(1)?);
+        runs.push(cells.get(0)?, cells.get(1)?);
     }
     Ok(runs)
 }

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Statement, params};
+use rusqlite::{Connection, Row, Statement, params};
 
 use super::error::StoreError;
 use super::lowered::Cells;
+use super::numbered::Numbered;
 use super::readings::projects;
 use crate::model::evidence::{KeyColumn, SnapshotShape, SnapshotStatus};
 use crate::model::{ProjectRef, Sighting, Snapshot, Timestamp};
@@ -43,21 +44,8 @@ pub(super) fn for_each<E: From<StoreError>>(
     as_of: Timestamp,
     each: &mut dyn FnMut(&Snapshot) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut reader = Reader {
-        conn,
-        as_of,
-        key_columns: key_columns(conn)?,
-        whole_lists: None,
-        last_column: None,
-        spare: None,
-    };
-    let mut select = conn
-        .prepare_cached(
-            "SELECT id, shape, status, status_text, created_at, expires_at, keep, frequency,
-             copied, key_column, first_at, last_at
-             FROM snapshot WHERE cluster = ?1 AND first_at <= ?2 ORDER BY id, ordinal",
-        )
-        .map_err(StoreError::from)?;
+    let mut reader = Reader::new(conn, as_of, KeyColumns::all(conn)?);
+    let mut select = conn.prepare_cached(OF_CLUSTER).map_err(StoreError::from)?;
     for cluster in clusters(conn)? {
         reader.cluster(&cluster, &mut select, each)?;
     }
@@ -97,10 +85,20 @@ pub(super) fn versions(
     Ok(versions)
 }
 
-struct Reader<'c> {
+const OF_CLUSTER: &str = "SELECT id, shape, status, status_text, created_at, expires_at, keep,
+     frequency, copied, key_column, first_at, last_at
+     FROM snapshot WHERE cluster = ?1 AND first_at <= ?2 ORDER BY id, ordinal";
+
+/// All rows of one snapshot.
+pub(super) const BY_ID: &str = "SELECT id, shape, status, status_text, created_at, expires_at,
+     keep, frequency, copied, key_column, first_at, last_at, ordinal
+     FROM snapshot WHERE cluster = ?1 AND id = ?2 ORDER BY ordinal";
+
+/// Makes sightings of rows.
+pub(super) struct Reader<'c> {
     conn: &'c Connection,
     as_of: Timestamp,
-    key_columns: HashMap<i64, KeyColumn>,
+    key_columns: KeyColumns<'c>,
     /// Read when the first row turns up that was shown after `as_of`.
     whole_lists: Option<WholeLists>,
     /// The key column of the row read last.
@@ -109,14 +107,28 @@ struct Reader<'c> {
     spare: Option<Sighting>,
 }
 
-struct Cluster {
-    no: i64,
+/// A cluster that ever showed a snapshot.
+pub(super) struct Cluster {
+    pub(super) no: i64,
     project_no: i64,
-    project: ProjectRef,
-    name: String,
+    pub(super) project: ProjectRef,
+    pub(super) name: String,
+    pub(super) latest: Timestamp,
+    pub(super) sharded: bool,
 }
 
-impl Reader<'_> {
+impl<'c> Reader<'c> {
+    pub(super) fn new(conn: &'c Connection, as_of: Timestamp, key_columns: KeyColumns<'c>) -> Self {
+        Self {
+            conn,
+            as_of,
+            key_columns,
+            whole_lists: None,
+            last_column: None,
+            spare: None,
+        }
+    }
+
     fn cluster<E: From<StoreError>>(
         &mut self,
         cluster: &Cluster,
@@ -143,7 +155,9 @@ impl Reader<'_> {
                 snapshot.id.clear();
                 snapshot.id.push_str(id);
             }
-            snapshot.sightings.push(self.sighting(cluster, &cells)?);
+            let mut sighting = self.sighting(&cells)?;
+            sighting.last_at = self.last_seen_by_then(cluster, &sighting)?;
+            snapshot.sightings.push(sighting);
         }
         self.hand_on(&mut snapshot, each)
     }
@@ -153,42 +167,42 @@ impl Reader<'_> {
         snapshot: &mut Snapshot,
         each: &mut dyn FnMut(&Snapshot) -> Result<(), E>,
     ) -> Result<(), E> {
-        let several = match snapshot.sightings.len() {
-            0 => return Ok(()),
-            1 => false,
-            _ => true,
-        };
-        if several {
-            snapshot
-                .sightings
-                .sort_unstable_by(|one, other| in_order(one).cmp(&in_order(other)));
+        if snapshot.sightings.is_empty() {
+            return Ok(());
         }
+        put_in_order(snapshot);
         each(snapshot)?;
-        // Of several, which of them bears the last key column is no longer known.
-        self.spare = snapshot.sightings.pop().filter(|_| !several);
-        snapshot.sightings.clear();
+        self.take_back(snapshot);
         Ok(())
     }
 
-    fn sighting(&mut self, cluster: &Cluster, cells: &Cells<'_>) -> Result<Sighting, StoreError> {
-        let first_at = cells.time(10)?;
-        let last_at = cells.time(11)?;
-        let column = Some(cells.get(9)?);
+    /// Takes the sightings of a snapshot that was handed on: their texts serve the next one.
+    pub(super) fn take_back(&mut self, snapshot: &mut Snapshot) {
+        // Of several, which of them bears the last key column is no longer known.
+        let several = snapshot.sightings.len() > 1;
+        self.spare = snapshot.sightings.pop().filter(|_| !several);
+        snapshot.sightings.clear();
+    }
+
+    /// The sighting that a row is, up to when it was last shown.
+    pub(super) fn sighting(&mut self, cells: &Cells<'_>) -> Result<Sighting, StoreError> {
+        let column = cells.get(9)?;
         let (spare_frequency, spare_keys) = match self.spare.take() {
             Some(spare) => (spare.frequency, Some(spare.keys)),
             None => (None, None),
         };
-        let keys = match spare_keys.filter(|_| column == self.last_column) {
+        let keys = match spare_keys.filter(|_| Some(column) == self.last_column) {
             Some(same) => same,
-            None => column
-                .and_then(|column| self.key_columns.get(&column))
+            None => self
+                .key_columns
+                .get(column)?
                 .ok_or_else(|| cells.corrupt("it refers to a missing key column"))?
                 .clone(),
         };
-        self.last_column = column;
+        self.last_column = Some(column);
         Ok(Sighting {
-            first_at,
-            last_at: self.last_seen_by_then(cluster, first_at, last_at)?,
+            first_at: cells.time(10)?,
+            last_at: cells.time(11)?,
             shape: cells.word(1, &SnapshotShape::ALL, SnapshotShape::word)?,
             status: status(cells)?,
             created_at: cells.opt_time(4)?,
@@ -205,9 +219,9 @@ impl Reader<'_> {
     fn last_seen_by_then(
         &mut self,
         cluster: &Cluster,
-        first_at: Timestamp,
-        last_at: Timestamp,
+        sighting: &Sighting,
     ) -> Result<Timestamp, StoreError> {
+        let (first_at, last_at) = (sighting.first_at, sighting.last_at);
         if last_at <= self.as_of {
             return Ok(last_at);
         }
@@ -250,6 +264,15 @@ fn whole_lists(conn: &Connection, as_of: Timestamp) -> Result<WholeLists, StoreE
     Ok(lists)
 }
 
+/// Puts the sightings of a snapshot in their order.
+pub(super) fn put_in_order(snapshot: &mut Snapshot) {
+    if snapshot.sightings.len() > 1 {
+        snapshot
+            .sightings
+            .sort_unstable_by(|one, other| in_order(one).cmp(&in_order(other)));
+    }
+}
+
 /// Everything that a sighting says, its times first: the order in which rows were added must not
 /// show.
 fn in_order(sighting: &Sighting) -> impl Ord + '_ {
@@ -284,9 +307,10 @@ fn status(cells: &Cells<'_>) -> Result<SnapshotStatus, StoreError> {
 }
 
 /// Every cluster that ever showed a snapshot, in the order in which snapshots are handed on.
-fn clusters(conn: &Connection) -> Result<Vec<Cluster>, StoreError> {
+pub(super) fn clusters(conn: &Connection) -> Result<Vec<Cluster>, StoreError> {
     let projects = projects(conn)?;
-    let mut select = conn.prepare_cached("SELECT no, project, name FROM cluster")?;
+    let mut select =
+        conn.prepare_cached("SELECT no, project, name, latest_at, has_sharded FROM cluster")?;
     let mut rows = select.query([])?;
     let mut clusters = Vec::new();
     while let Some(row) = rows.next()? {
@@ -299,10 +323,12 @@ fn clusters(conn: &Connection) -> Result<Vec<Cluster>, StoreError> {
             no: cells.get(0)?,
             project_no,
             project: projects
-                .get(&project_no)
+                .get(project_no)
                 .ok_or_else(|| cells.corrupt("it refers to a missing project"))?
                 .clone(),
             name: cells.get(2)?,
+            latest: cells.time(3)?,
+            sharded: cells.get(4)?,
         });
     }
     clusters.sort_unstable_by(|one, other| {
@@ -311,38 +337,113 @@ fn clusters(conn: &Connection) -> Result<Vec<Cluster>, StoreError> {
     Ok(clusters)
 }
 
-fn key_columns(conn: &Connection) -> Result<HashMap<i64, KeyColumn>, StoreError> {
-    let mut select = conn.prepare_cached("SELECT no, kind FROM key_column")?;
+/// What key columns say, by their numbers.
+pub(super) struct KeyColumns<'c> {
+    conn: &'c Connection,
+    known: HashMap<i64, KeyColumn>,
+    /// `known` are all of them.
+    all: bool,
+}
+
+impl<'c> KeyColumns<'c> {
+    pub(super) fn all(conn: &'c Connection) -> Result<Self, StoreError> {
+        let mut texts = Numbered::new();
+        each_spelling(conn, |no, text| texts.push(no, text))?;
+        let mut select = conn.prepare_cached("SELECT no, kind FROM key_column")?;
+        let mut rows = select.query([])?;
+        let mut known = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let cells = key_column_row(row);
+            known.insert(cells.get(0)?, empty(&cells)?);
+        }
+        let mut select = conn.prepare_cached(
+            "SELECT key_column, spelling FROM key_column_spelling ORDER BY key_column, position",
+        )?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let cells = Cells {
+                table: "key_column_spelling",
+                row,
+            };
+            let Some(KeyColumn::Named(named)) = known.get_mut(&cells.get(0)?) else {
+                return Err(cells.corrupt("it belongs to no column that names keys"));
+            };
+            // Most columns name one key.
+            named.reserve_exact(1);
+            let text: Option<&String> = texts.get(cells.get(1)?);
+            let missing = || cells.corrupt("it refers to a missing spelling");
+            named.push(text.ok_or_else(missing)?.clone());
+        }
+        Ok(Self {
+            conn,
+            known,
+            all: true,
+        })
+    }
+
+    /// Each when it is first asked for.
+    pub(super) fn by_need(conn: &'c Connection) -> Self {
+        Self {
+            conn,
+            known: HashMap::new(),
+            all: false,
+        }
+    }
+
+    fn get(&mut self, no: i64) -> Result<Option<&KeyColumn>, StoreError> {
+        if !self.all && !self.known.contains_key(&no) {
+            let mut select = self
+                .conn
+                .prepare_cached("SELECT no, kind FROM key_column WHERE no = ?1")?;
+            let mut rows = select.query(params![no])?;
+            if let Some(row) = rows.next()? {
+                let cells = key_column_row(row);
+                let mut column = empty(&cells)?;
+                if let KeyColumn::Named(named) = &mut column {
+                    let mut select = self.conn.prepare_cached(
+                        "SELECT text FROM key_column_spelling
+                         JOIN spelling ON spelling.no = key_column_spelling.spelling
+                         WHERE key_column = ?1 ORDER BY position",
+                    )?;
+                    let texts = select.query_map(params![no], |row| row.get(0))?;
+                    *named = texts.collect::<Result<_, _>>()?;
+                }
+                self.known.insert(no, column);
+            }
+        }
+        Ok(self.known.get(&no))
+    }
+}
+
+fn key_column_row<'r>(row: &'r Row<'r>) -> Cells<'r> {
+    Cells {
+        table: "key_column",
+        row,
+    }
+}
+
+fn empty(cells: &Cells<'_>) -> Result<KeyColumn, StoreError> {
+    Ok(match cells.str(1)? {
+        "absent" => KeyColumn::Absent,
+        "not-encrypted" => KeyColumn::NotEncrypted,
+        "named" => KeyColumn::Named(Vec::new()),
+        unknown => return Err(cells.unknown_word(unknown)),
+    })
+}
+
+/// Hands on every spelling, by number.
+pub(super) fn each_spelling(
+    conn: &Connection,
+    mut each: impl FnMut(i64, String),
+) -> Result<(), StoreError> {
+    let mut select = conn.prepare_cached("SELECT no, text FROM spelling ORDER BY no")?;
     let mut rows = select.query([])?;
-    let mut columns = HashMap::new();
     while let Some(row) = rows.next()? {
         let cells = Cells {
-            table: "key_column",
+            table: "spelling",
             row,
         };
-        let column = match cells.str(1)? {
-            "absent" => KeyColumn::Absent,
-            "not-encrypted" => KeyColumn::NotEncrypted,
-            "named" => KeyColumn::Named(Vec::new()),
-            unknown => return Err(cells.unknown_word(unknown)),
-        };
-        columns.insert(cells.get(0)?, column);
+        each(cells.get(0)?, cells.get(1)?);
     }
-    let mut select = conn.prepare_cached(
-        "SELECT key_column, text FROM key_column_spelling
-         JOIN spelling ON spelling.no = key_column_spelling.spelling
-         ORDER BY key_column, position",
-    )?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let cells = Cells {
-            table: "key_column_spelling",
-            row,
-        };
-        let Some(KeyColumn::Named(spellings)) = columns.get_mut(&cells.get(0)?) else {
-            return Err(cells.corrupt("it belongs to no column that names keys"));
-        };
-        spellings.push(cells.get(1)?);
-    }
-    Ok(columns)
+    Ok(())
 }

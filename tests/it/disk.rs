@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
-#[cfg(all(target_os = "linux", feature = "real-servers"))]
-use crate::support::cmd::Place;
-use crate::support::cmd::fixture;
+use crate::support::cmd::{Place, fixture};
 use crate::support::evidence::{CHECK_AS_OF, HELD, base as checked};
 
 fn open(path: &Path) -> Connection {
@@ -119,6 +117,26 @@ fn a_lock_that_is_not_given_up_is_4_and_readers_do_not_wait() {
     holder.execute_batch("ROLLBACK").unwrap();
     let ran = place.run(&["ingest", fixture("demo").to_str().unwrap()]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
+#[test]
+fn a_first_ingest_that_fails_leaves_no_store() {
+    let place = Place::new();
+    let empty = place.write("nothing.json", "{}");
+    let ran = place.run(&["ingest", empty.to_str().unwrap()]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    for words in [
+        &["projects"][..],
+        &["audit", "--no-probe"],
+        &["check", HELD],
+    ] {
+        let ran = place.run(words);
+        assert_eq!((ran.code, ran.stdout.as_str()), (4, ""), "{words:?}");
+        assert!(ran.stderr.contains("snapkey ingest"), "{}", ran.stderr);
+    }
+    let ran = place.run(&["ingest", fixture("check").to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(place.run(&["projects"]).code, 0);
 }
 
 /// Runs a shell script as root of a mount namespace of its own, with `$DISK` an empty folder to

@@ -25,6 +25,7 @@ mod hostile_input;
 mod idempotent;
 mod layering;
 mod lies;
+mod private_authority;
 mod probe_azure;
 mod probe_azure_cli;
 mod probe_bounds;

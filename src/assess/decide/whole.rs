@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decided, Decider, History, is_another_key, job_kind, shown, unmet};
-use crate::assess::estate::{Certainty, FamilyNo, NameNo};
-use crate::assess::{encryption, estate_doubts, identity, windows};
+use super::{Decided, Decider, History, shown};
+use crate::assess::estate::{Certainty, FamilyNo, Name, NameNo};
+use crate::assess::{estate_doubts, identity, windows};
 use crate::model::key_id::Provider;
-use crate::model::reading::{DeclaredKind, Delivery};
+use crate::model::reading::DeclaredKind;
 use crate::model::verdict::{Assumption, Dependant, DependantKind, Doubt, DoubtKind, Until};
 
 impl<'e> Decider<'e> {
@@ -29,30 +29,8 @@ impl<'e> Decider<'e> {
         self.out
     }
 
-    /// A queued or running snapshot without an id depends on every key that was its project's
-    /// since the last list that did not show it.
-    fn unnamed_snapshots(&mut self) {
-        for unnamed in std::mem::take(&mut self.unnamed) {
-            let Some(project) = self.out.estate.projects.get(unnamed.project) else {
-                continue;
-            };
-            let project_id = project.id.id.clone();
-            let ended = |family: FamilyNo| self.history_of(unnamed.project, family)?.successor;
-            let families =
-                encryption::project_families(&self.out.estate, project, unnamed.since, ended);
-            for (family, certainty) in families {
-                for dependant in unnamed.needs.iter().cloned() {
-                    self.need(family, certainty, dependant, &project_id);
-                }
-                for doubt in &unnamed.doubts {
-                    self.doubt(family, doubt.clone());
-                }
-            }
-        }
-    }
-
     /// A dependant of a key that some spelling names, or the doubt in its place if one only may.
-    fn need(
+    pub(super) fn need(
         &mut self,
         family: FamilyNo,
         certainty: Option<Certainty>,
@@ -81,63 +59,6 @@ impl<'e> Decider<'e> {
                     ),
                 },
             ),
-        }
-    }
-
-    fn history_of(&self, project: usize, family: FamilyNo) -> Option<History> {
-        let mut history = *self.histories.get(project)?.get(&family)?;
-        let provider = self.out.estate.families.get(family)?.provider()?;
-        let uses = &self.out.estate.projects.get(project)?.uses;
-        let by_settings = uses
-            .settings()
-            .iter()
-            .filter(|(at, no)| *at > history.last && is_another_key(&self.out.estate, *no, family))
-            .map(|(at, _)| *at)
-            .min();
-        let off = uses.first_off_after(provider, history.last);
-        history.successor = [history.successor, by_settings, off]
-            .into_iter()
-            .flatten()
-            .min();
-        Some(history)
-    }
-
-    /// Jobs whose snapshot no list ever showed, and point-in-time restores: they may need any key
-    /// that was the project's.
-    fn unmet_jobs(&mut self) {
-        for no in 0..self.out.estate.projects.len() {
-            let Some(project) = self.out.estate.projects.get(no) else {
-                continue;
-            };
-            let project_id = project.id.id.clone();
-            let mut open = Vec::new();
-            for ((cluster, id), job) in &project.jobs {
-                let met = self.jobs_met.contains(&(no, *cluster, *id));
-                if !met && let Some(kind) = job_kind(job, &self.forgotten, project.left) {
-                    let dependant = Dependant {
-                        kind,
-                        project: Some(project_id.clone()),
-                        cluster: Some((*cluster).to_owned()),
-                        id: Some((*id).to_owned()),
-                        until: Until::Indefinite,
-                        certain: true,
-                    };
-                    open.push((dependant, job.delivery == Delivery::PointInTime));
-                }
-            }
-            if open.is_empty() {
-                continue;
-            }
-            let families = encryption::project_families(&self.out.estate, project, None, |_| None);
-            for (dependant, point_in_time) in open {
-                for (family, certainty) in &families {
-                    if point_in_time {
-                        self.need(*family, *certainty, dependant.clone(), &project_id);
-                    } else {
-                        self.doubt(*family, unmet(&dependant));
-                    }
-                }
-            }
         }
     }
 
@@ -337,7 +258,11 @@ impl<'e> Decider<'e> {
     /// Doubts `maybe-match` and `unresolved-key`: spellings in use that may be a key.
     fn names_in_use(&mut self) {
         for no in 0..self.out.estate.names.len() {
-            let Some(name) = self.out.estate.names.get(no).filter(|name| name.in_use) else {
+            let names = &self.out.estate.names;
+            let is_sure = |name: &&Name| {
+                name.may_be.is_empty() && matches!(name.resolved, identity::Resolved::Keys(_))
+            };
+            let Some(name) = names.get(no).filter(|n| n.in_use && !is_sure(n)) else {
                 continue;
             };
             let project = name

@@ -3,18 +3,21 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::listing::{Listing, has_left, listed_only};
-use super::{Current, Estate, Name, NameNo, Project, provider_of_event};
+use super::listing::{Listed, Listing, has_left, listed_only};
+use super::settings::{events_were_cut, longest_window, may_have_pit, shown_by, with_named};
+use super::{Current, Estate, Lookup, Name, NameNo, Project};
 use crate::assess::coverage::{self, ClusterRows};
 use crate::assess::history::{EventCover, Uses};
 use crate::assess::identity::{self, Resolver};
 use crate::assess::observed::Observed;
 use crate::assess::restore;
+use crate::assess::select::Wanted;
 use crate::assess::snapshot;
 use crate::model::evidence::{SnapshotShape, SnapshotStatus};
 use crate::model::key_id::Provider;
-use crate::model::policy::ProjectStatement;
-use crate::model::reading::{ClusterEncryption, Content, Declared, Delivery, Outcome, RestoreJob};
+use crate::model::outline::{ClusterOutline, Span};
+use crate::model::policy::{DAY, ProjectStatement};
+use crate::model::reading::{Content, Declared, Delivery, RestoreJob};
 use crate::model::verdict::Assumption;
 use crate::model::{Evidence, Policy, ProjectRef, Reading, Snapshot, Source, Timestamp};
 
@@ -28,14 +31,31 @@ pub(in crate::assess) struct Gathering<'e> {
     projects: Vec<&'e ProjectRef>,
     project_no: HashMap<&'e ProjectRef, usize>,
     names: Vec<Name>,
-    lookup: HashMap<usize, HashMap<String, NameNo>>,
+    lookup: Lookup,
     assumptions: BTreeSet<Assumption>,
-    rows: Vec<BTreeMap<String, ClusterRows>>,
-    uses: Vec<Uses>,
-    events: Vec<Vec<EventCover>>,
+    /// What is known of each project, in order.
+    known: Vec<Known<'e>>,
+    holds: Vec<NameNo>,
+    arguments: Vec<NameNo>,
     last_project: usize,
     last_name: NameNo,
     strays: BTreeSet<String>,
+}
+
+/// What is known of one project so far.
+#[derive(Default)]
+pub(super) struct Known<'e> {
+    rows: BTreeMap<String, ClusterRows>,
+    pub(super) uses: Uses,
+    pub(super) events: Vec<EventCover>,
+    current: Vec<Current<'e>>,
+    declared: Vec<(&'e Declared, Vec<NameNo>)>,
+    /// Providers that anything but a snapshot ever showed.
+    shown: BTreeSet<Provider>,
+    /// Some cluster may ever have had point-in-time restore.
+    pit: bool,
+    /// In days: no window of a cluster is longer.
+    longest_window: u32,
 }
 
 /// The name table's slot for spellings that belong to no project.
@@ -47,14 +67,10 @@ impl<'e> Gathering<'e> {
         policy: &'e Policy,
         observed: &'e Observed,
         as_of: Timestamp,
+        arguments: &[String],
     ) -> Self {
         let projects: Vec<&ProjectRef> = evidence.projects.keys().collect();
-        let events = evidence
-            .projects
-            .values()
-            .map(|r| EventCover::all_of(r))
-            .collect();
-        Self {
+        let mut gathering = Self {
             evidence,
             policy,
             as_of,
@@ -65,60 +81,93 @@ impl<'e> Gathering<'e> {
                 .enumerate()
                 .map(|(no, id)| (*id, no))
                 .collect(),
-            rows: projects.iter().map(|_| BTreeMap::new()).collect(),
-            uses: projects.iter().map(|_| Uses::default()).collect(),
+            known: Vec::with_capacity(projects.len()),
             projects,
+            holds: Vec::new(),
+            arguments: Vec::new(),
             last_project: 0,
             last_name: 0,
             names: Vec::new(),
-            lookup: HashMap::new(),
+            lookup: Lookup::default(),
             assumptions: BTreeSet::new(),
-            events,
             strays: listed_only(evidence),
+        };
+        for (no, readings) in evidence.projects.values().enumerate() {
+            let mut known = Known {
+                events: EventCover::all_of(readings),
+                current: gathering.current_keys(no, readings),
+                declared: gathering.declared(no, readings),
+                shown: shown_by(readings),
+                pit: may_have_pit(readings),
+                longest_window: longest_window(readings),
+                ..Known::default()
+            };
+            gathering.note_settings(no, readings, &mut known);
+            gathering.known.push(known);
         }
+        let unplaced = |key: &String| gathering.name(key, None);
+        gathering.arguments = arguments.iter().map(unplaced).collect();
+        let holds = policy.holds.iter();
+        gathering.holds = holds.map(|hold| gathering.name(&hold.key, None)).collect();
+        gathering
     }
 
-    /// Takes one snapshot.
-    pub(in crate::assess) fn take(&mut self, row: &Snapshot) {
+    /// Takes the totals of a cluster's snapshots instead of them; tells the number of its project.
+    pub(in crate::assess) fn take_totals(&mut self, cluster: &ClusterOutline) -> usize {
+        let Some(project) = self.number_of(&cluster.project) else {
+            self.strays.insert(cluster.project.id.clone());
+            return NO_PROJECT;
+        };
+        let rows = ClusterRows {
+            latest: Some(cluster.latest),
+            sharded: cluster.sharded,
+        };
+        if let Some(known) = self.known.get_mut(project) {
+            known.rows.insert(cluster.name.clone(), rows);
+        }
+        project
+    }
+
+    /// Takes one snapshot; it may come again. Tells whether it is evidence of keys.
+    pub(in crate::assess) fn take(&mut self, row: &Snapshot) -> bool {
         let Some(project) = self.number_of(&row.project) else {
             self.strays.insert(row.project.id.clone());
-            return;
+            return false;
         };
-        let Some(newest) = snapshot::newest(row) else {
-            return;
+        let (Some(newest), Some(known)) = (snapshot::newest(row), self.known.get_mut(project))
+        else {
+            return false;
         };
         let latest = snapshot::latest(row);
-        if let Some(rows) = self.rows.get_mut(project) {
-            if !rows.contains_key(row.cluster.as_str()) {
-                rows.insert(row.cluster.clone(), ClusterRows::default());
-            }
-            if let Some(rows) = rows.get_mut(row.cluster.as_str()) {
-                rows.latest = rows.latest.max(Some(latest));
-                rows.sharded |= row
-                    .sightings
-                    .iter()
-                    .any(|s| s.shape == SnapshotShape::Sharded);
-            }
+        if !known.rows.contains_key(row.cluster.as_str()) {
+            let none = ClusterRows::default();
+            known.rows.insert(row.cluster.clone(), none);
+        }
+        if let Some(rows) = known.rows.get_mut(row.cluster.as_str()) {
+            rows.latest = rows.latest.max(Some(latest));
+            rows.sharded |= row
+                .sightings
+                .iter()
+                .any(|s| s.shape == SnapshotShape::Sharded);
         }
         let completed = newest.status == SnapshotStatus::Completed;
         let created = newest.created_at.unwrap_or(newest.first_at);
         for text in snapshot::key_texts(row) {
             let name = self.name(text, Some(project));
             if completed {
-                let provider = self
-                    .names
-                    .get(name)
-                    .and_then(|name| identity::provider_of(&name.resolved));
-                if let Some(uses) = self.uses.get_mut(project) {
-                    uses.note_snapshot(&row.cluster, name, created);
-                }
-                if let (Some(provider), Some(events)) = (provider, self.events.get_mut(project)) {
-                    for cover in events {
-                        cover.note_evidence(provider, created, None);
+                let of = self.names.get(name);
+                let provider = of.and_then(|name| identity::provider_of(&name.resolved));
+                if let Some(known) = self.known.get_mut(project) {
+                    known.uses.note_snapshot(&row.cluster, name, created);
+                    if let Some(provider) = provider {
+                        for cover in &mut known.events {
+                            cover.note_evidence(provider, created, None);
+                        }
                     }
                 }
             }
         }
+        completed
     }
 
     /// Rows come project by project, so mostly it is the one asked for last.
@@ -130,7 +179,7 @@ impl<'e> Gathering<'e> {
     }
 
     /// The number of a spelling, resolved on first sight.
-    fn name(&mut self, text: &str, project: Option<usize>) -> NameNo {
+    pub(in crate::assess) fn name(&mut self, text: &str, project: Option<usize>) -> NameNo {
         let last = self.names.get(self.last_name);
         if last.is_some_and(|name| name.project == project && name.text == text) {
             return self.last_name;
@@ -140,15 +189,12 @@ impl<'e> Gathering<'e> {
     }
 
     fn look_up(&mut self, text: &str, project: Option<usize>) -> NameNo {
-        let slot = self
-            .lookup
-            .entry(project.unwrap_or(NO_PROJECT))
-            .or_default();
-        if let Some(&known) = slot.get(text) {
-            return known;
-        }
+        let hash = match self.lookup.find(&self.names, text, project) {
+            Ok(known) => return known,
+            Err(hash) => hash,
+        };
         let no = self.names.len();
-        slot.insert(text.to_owned(), no);
+        self.lookup.add(no, hash);
         let id = project.and_then(|no| self.projects.get(no).copied());
         let (resolved, assumption) = self.resolver.resolve(text, id);
         self.assumptions.extend(assumption);
@@ -163,43 +209,111 @@ impl<'e> Gathering<'e> {
         no
     }
 
-    /// All rows are in: judges coverage, groups keys into families.
-    pub(in crate::assess) fn finish(self, arguments: &[String]) -> Estate<'e> {
-        let mut estate = self.settle(arguments);
+    /// Every spelling so far.
+    pub(in crate::assess) fn names(&self) -> &[Name] {
+        &self.names
+    }
+
+    /// The spellings asked about.
+    pub(in crate::assess) fn arguments(&self) -> impl Iterator<Item = &Name> {
+        self.arguments.iter().filter_map(|no| self.names.get(*no))
+    }
+
+    pub(in crate::assess) fn observed(&self) -> &'e Observed {
+        self.observed
+    }
+
+    pub(in crate::assess) fn policy(&self) -> &'e Policy {
+        self.policy
+    }
+
+    /// A statement in force says which keys some project has: it is weighed against all of them.
+    pub(in crate::assess) fn has_stated_keys(&self) -> bool {
+        let mut ids = self.projects.iter();
+        ids.any(|id| {
+            self.statement(id)
+                .is_some_and(|s| s.customer_keys.is_some())
+        })
+    }
+
+    pub(in crate::assess) fn count_of_projects(&self) -> usize {
+        self.projects.len()
+    }
+
+    /// Whether anything but a snapshot ever showed a provider in a project.
+    pub(in crate::assess) fn shows(&self, project: usize, provider: Provider) -> bool {
+        let known = self.known.get(project);
+        known.is_some_and(|known| known.shown.contains(&provider))
+    }
+
+    /// Some cluster of the project may ever have had point-in-time restore.
+    pub(in crate::assess) fn may_have_pit(&self, project: usize) -> bool {
+        self.known.get(project).is_some_and(|known| known.pit)
+    }
+
+    /// Times for which the key events of a project, read at or after `since`, leave open which key
+    /// of a provider it had in the longest window.
+    pub(in crate::assess) fn open_spans(
+        &self,
+        project: usize,
+        provider: Provider,
+        since: Timestamp,
+    ) -> BTreeSet<Span> {
+        let Some(known) = self.known.get(project) else {
+            return BTreeSet::new();
+        };
+        let window = i64::from(known.longest_window).saturating_mul(DAY);
+        let start = self.as_of.saturating_add(window.saturating_neg());
+        let events = known.events.iter();
+        events
+            .filter(|events| events.read_at() >= since)
+            .flat_map(|events| events.open_spans(provider, start))
+            .collect()
+    }
+
+    /// All rows are in: judges coverage, groups keys into families. `wanted`: the keys that verdicts
+    /// are wanted of, if not all.
+    pub(in crate::assess) fn finish(self, wanted: Option<Wanted>) -> Estate<'e> {
+        let mut estate = self.settle();
+        estate.wanted = wanted;
         estate.group();
-        estate.judged = restore::of_names(&estate);
+        estate.judged = restore::unjudged(&estate);
         estate
     }
 
     /// The same without the keys: all that the verdicts on projects need.
-    pub(in crate::assess) fn settle(mut self, arguments: &[String]) -> Estate<'e> {
-        let mut projects = Vec::new();
-        let rows = std::mem::take(&mut self.rows);
-        let uses = std::mem::take(&mut self.uses);
-        let events = std::mem::take(&mut self.events);
+    pub(in crate::assess) fn settle(mut self) -> Estate<'e> {
+        let mut projects = Vec::with_capacity(self.projects.len());
+        let all_known = std::mem::take(&mut self.known);
         let listing = Listing::of(self.evidence);
-        for (no, ((id, readings), ((rows, mut uses), mut events))) in self
-            .evidence
-            .projects
-            .iter()
-            .zip(rows.into_iter().zip(uses).zip(events))
-            .enumerate()
-        {
-            self.note_settings(no, readings, &mut uses, &mut events);
-            let current = self.current_keys(no, readings);
-            let declared = self.declared(no, readings);
+        for ((id, readings), known) in self.evidence.projects.iter().zip(all_known) {
+            let Known {
+                rows,
+                uses,
+                events,
+                current,
+                declared,
+                shown,
+                pit: _,
+                longest_window: _,
+            } = known;
             let clusters = coverage::clusters(readings, rows);
-            let coverage = coverage::judge(readings, &clusters, listing.by_service(id));
-            let listed = listing.names(id);
+            let Listed {
+                name,
+                last,
+                now: listed,
+                by_service,
+            } = listing.get(id);
+            let coverage = coverage::judge(readings, &clusters, by_service);
             projects.push(Project {
                 id,
-                name: listing.name_of(id),
+                name,
                 readings,
                 coverage,
                 listed,
-                left: !listed && has_left(readings, listing.last_listed(id)),
-                statement: self.statement(id, readings),
-                shown: Vec::new(),
+                left: !listed && has_left(readings, last),
+                statement: self.statement(id),
+                shown: shown.into_iter().collect(),
                 may_show: Vec::new(),
                 uses,
                 events,
@@ -216,15 +330,8 @@ impl<'e> Gathering<'e> {
                 clusters,
             });
         }
-        let holds: Vec<NameNo> = self
-            .policy
-            .holds
-            .iter()
-            .map(|hold| self.name(&hold.key, None))
-            .collect();
-        let arguments: Vec<NameNo> = arguments.iter().map(|key| self.name(key, None)).collect();
         for project in &mut projects {
-            project.shown = shown_providers(project, &self.names);
+            project.shown = with_named(project, &self.names);
             project.may_show = if events_were_cut(project.readings) {
                 Provider::ALL.to_vec()
             } else {
@@ -241,13 +348,14 @@ impl<'e> Gathering<'e> {
             projects,
             names: self.names,
             lookup: self.lookup,
+            wanted: None,
             families: Vec::new(),
             keys_in_order: Vec::new(),
             units_in_order: Vec::new(),
+            google: super::GoogleFamilies::default(),
             assumptions: self.assumptions,
-            holds,
-            arguments,
-            askable: self.resolver.askable_ids(),
+            holds: self.holds,
+            arguments: self.arguments,
             strays: self.strays,
             judged: Vec::new(),
             last_project: Cell::new(0),
@@ -255,100 +363,8 @@ impl<'e> Gathering<'e> {
         }
     }
 
-    /// Settings name keys, and say when a provider was off.
-    fn note_settings(
-        &mut self,
-        no: usize,
-        readings: &'e [Reading],
-        uses: &mut Uses,
-        events: &mut [EventCover],
-    ) {
-        for reading in readings {
-            let Content::Settings(blocks) = &reading.content else {
-                continue;
-            };
-            let whole = match reading.outcome {
-                Outcome::Whole => true,
-                Outcome::Partial(_) => false,
-                Outcome::Refused { .. } => continue,
-            };
-            for block in blocks.iter().filter(|block| block.enabled) {
-                if let Some(key) = &block.key {
-                    let name = self.name(key, Some(no));
-                    uses.note_settings(name, reading.at);
-                }
-                for cover in &mut *events {
-                    cover.note_evidence(block.provider, reading.at, Some(&reading.run));
-                }
-            }
-            if whole {
-                for provider in Provider::ALL {
-                    if !blocks
-                        .iter()
-                        .any(|block| block.provider == provider && block.enabled)
-                    {
-                        uses.note_off(provider, reading.at);
-                        for cover in &mut *events {
-                            cover.note_evidence(provider, reading.at, Some(&reading.run));
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// The blocks that are on in the newest whole settings, and in anything read since.
-    fn current_keys(&mut self, no: usize, readings: &'e [Reading]) -> Vec<Current<'e>> {
-        let is_settings = |r: &Reading| matches!(r.content, Content::Settings(_));
-        let newest_whole = readings
-            .iter()
-            .rfind(|r| is_settings(r) && coverage::is_whole(r))
-            .map(|r| r.at);
-        let mut current = Vec::new();
-        for reading in readings.iter().filter(|r| Some(r.at) >= newest_whole) {
-            let (Content::Settings(blocks), Outcome::Whole | Outcome::Partial(_)) =
-                (&reading.content, &reading.outcome)
-            else {
-                continue;
-            };
-            for settings in blocks.iter().filter(|block| block.enabled) {
-                let name = settings.key.as_ref().map(|key| self.name(key, Some(no)));
-                current.push(Current {
-                    settings,
-                    name,
-                    at: reading.at,
-                });
-            }
-        }
-        current
-    }
-
-    /// The newest whole inventory of snapkey's own form, and anything shown since.
-    fn declared(&mut self, no: usize, readings: &'e [Reading]) -> Vec<(&'e Declared, Vec<NameNo>)> {
-        let is_own = |r: &Reading| matches!(r.content, Content::Inventory(_));
-        let since = readings
-            .iter()
-            .rfind(|r| is_own(r) && coverage::is_whole(r))
-            .map(|r| r.at);
-        let mut declared = Vec::new();
-        for reading in readings.iter().filter(|r| Some(r.at) >= since) {
-            let Content::Inventory(lines) = &reading.content else {
-                continue;
-            };
-            for line in lines {
-                let names = line
-                    .keys
-                    .iter()
-                    .map(|key| self.name(key, Some(no)))
-                    .collect();
-                declared.push((line, names));
-            }
-        }
-        declared
-    }
-
     /// A statement about a project, unless it aged out or its time has not come.
-    fn statement(&self, id: &ProjectRef, _readings: &[Reading]) -> Option<&'e ProjectStatement> {
+    fn statement(&self, id: &ProjectRef) -> Option<&'e ProjectStatement> {
         self.policy.projects.iter().find(|s| {
             s.id == id.id
                 && s.stated <= self.as_of
@@ -381,65 +397,4 @@ fn jobs(readings: &[Reading]) -> BTreeMap<(&str, &str), &RestoreJob> {
         }
     }
     jobs.into_iter().map(|(key, (_, job))| (key, job)).collect()
-}
-
-/// Providers that settings, clusters, events or ids ever showed in a project.
-fn shown_providers(project: &Project<'_>, names: &[Name]) -> Vec<Provider> {
-    let mut shown = BTreeSet::new();
-    for reading in project.readings {
-        match &reading.content {
-            Content::Settings(blocks) => {
-                shown.extend(
-                    blocks
-                        .iter()
-                        .filter(|b| b.enabled || b.key.is_some())
-                        .map(|b| b.provider),
-                );
-            }
-            Content::Clusters { clusters, .. } => {
-                for cluster in clusters {
-                    match &cluster.encryption {
-                        Some(ClusterEncryption::Provider(provider)) => {
-                            shown.insert(*provider);
-                        }
-                        Some(ClusterEncryption::Unrecognised(_)) => shown.extend(Provider::ALL),
-                        Some(ClusterEncryption::None) | None => {}
-                    }
-                }
-            }
-            Content::Events { events, .. } => {
-                shown.extend(events.iter().filter_map(|e| provider_of_event(&e.kind)));
-            }
-            Content::Projects(_)
-            | Content::Project
-            | Content::SharedClusters(_)
-            | Content::Snapshots
-            | Content::ShardedSnapshots
-            | Content::SharedSnapshots
-            | Content::Schedule(_)
-            | Content::RestoreJobs(_)
-            | Content::CompliancePolicy(_)
-            | Content::Inventory(_) => {}
-        }
-    }
-    let named = project
-        .uses
-        .names()
-        .chain(project.current.iter().filter_map(|c| c.name));
-    shown.extend(
-        named
-            .filter_map(|no| names.get(no))
-            .filter_map(|name| identity::provider_of(&name.resolved)),
-    );
-    shown.into_iter().collect()
-}
-
-/// Events were read in part, and never whole.
-fn events_were_cut(readings: &[Reading]) -> bool {
-    let events = || {
-        readings
-            .iter()
-            .filter(|r| matches!(r.content, Content::Events { .. }))
-    };
-    events().any(|r| matches!(r.outcome, Outcome::Partial(_))) && !events().any(coverage::is_whole)
 }

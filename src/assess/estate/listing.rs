@@ -1,29 +1,30 @@
 //! What the project lists of all roots say: which projects are in the estate, and which have left it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::assess::coverage;
 use crate::model::reading::{Content, Outcome};
 use crate::model::{Evidence, ProjectRef, Reading, Source, Timestamp};
 
 /// What the project lists of all roots say.
-pub(super) struct Listing<'e> {
-    /// Per base URL: projects of each root's newest whole list and of any cut list since.
-    named: HashMap<&'e str, BTreeSet<&'e str>>,
-    /// The same of roots that are a service, not files.
-    by_service: HashMap<&'e str, BTreeSet<&'e str>>,
-    names: HashMap<(&'e str, &'e str), &'e str>,
-    last: HashMap<(&'e str, &'e str), Timestamp>,
+#[derive(Default)]
+pub(super) struct Listing<'e>(HashMap<(&'e str, &'e str), Listed<'e>>);
+
+/// What they say of one project.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Listed<'e> {
+    pub(super) name: Option<&'e str>,
+    /// When a list last had it.
+    pub(super) last: Option<Timestamp>,
+    /// A root's newest whole list has it, or a cut list since.
+    pub(super) now: bool,
+    /// The same of a root that is a service, not files.
+    pub(super) by_service: bool,
 }
 
 impl<'e> Listing<'e> {
     pub(super) fn of(evidence: &'e Evidence) -> Self {
-        let mut listing = Self {
-            named: HashMap::new(),
-            by_service: HashMap::new(),
-            names: HashMap::new(),
-            last: HashMap::new(),
-        };
+        let mut listing = Self::default();
         for root in &evidence.roots {
             let base_url = root.id.base_url.as_str();
             let newest_whole = root.lists.iter().rfind(|list| coverage::is_whole(list));
@@ -32,57 +33,33 @@ impl<'e> Listing<'e> {
                 let Content::Projects(projects) = &list.content else {
                     continue;
                 };
+                let now = Some(list.at) >= since;
                 for project in projects {
-                    let key = (base_url, project.id.as_str());
-                    let last = listing.last.entry(key).or_insert(list.at);
-                    *last = (*last).max(list.at);
-                    if let Some(name) = &project.name {
-                        listing.names.insert(key, name);
-                    }
-                    if Some(list.at) >= since {
-                        listing
-                            .named
-                            .entry(base_url)
-                            .or_default()
-                            .insert(project.id.as_str());
-                        if root.id.source != Source::Files {
-                            let listed = listing.by_service.entry(base_url).or_default();
-                            listed.insert(project.id.as_str());
-                        }
-                    }
+                    let listed = listing.0.entry((base_url, project.id.as_str()));
+                    let listed = listed.or_default();
+                    listed.last = listed.last.max(Some(list.at));
+                    listed.name = project.name.as_deref().or(listed.name);
+                    listed.now |= now;
+                    listed.by_service |= now && root.id.source != Source::Files;
                 }
             }
         }
         listing
     }
 
-    pub(super) fn names(&self, id: &ProjectRef) -> bool {
-        self.named
-            .get(id.base_url.as_str())
-            .is_some_and(|named| named.contains(id.id.as_str()))
-    }
-
-    pub(super) fn by_service(&self, id: &ProjectRef) -> bool {
-        self.by_service
-            .get(id.base_url.as_str())
-            .is_some_and(|named| named.contains(id.id.as_str()))
-    }
-
-    pub(super) fn name_of(&self, id: &'e ProjectRef) -> Option<&'e str> {
-        self.names
-            .get(&(id.base_url.as_str(), id.id.as_str()))
-            .copied()
-    }
-
-    pub(super) fn last_listed(&self, id: &'e ProjectRef) -> Option<Timestamp> {
-        self.last
-            .get(&(id.base_url.as_str(), id.id.as_str()))
-            .copied()
+    pub(super) fn get(&self, id: &ProjectRef) -> Listed<'e> {
+        let listed = self.0.get(&(id.base_url.as_str(), id.id.as_str()));
+        listed.copied().unwrap_or_default()
     }
 }
 
 /// Projects that a root's list names and that are not among the projects.
 pub(super) fn listed_only(evidence: &Evidence) -> BTreeSet<String> {
+    let known: HashSet<(&str, &str)> = evidence
+        .projects
+        .keys()
+        .map(|id| (id.base_url.as_str(), id.id.as_str()))
+        .collect();
     let mut strays = BTreeSet::new();
     for root in &evidence.roots {
         for list in &root.lists {
@@ -90,12 +67,8 @@ pub(super) fn listed_only(evidence: &Evidence) -> BTreeSet<String> {
                 continue;
             };
             for project in projects {
-                let id = ProjectRef {
-                    id: project.id.clone(),
-                    base_url: root.id.base_url.clone(),
-                };
-                if !evidence.projects.contains_key(&id) {
-                    strays.insert(id.id);
+                if !known.contains(&(root.id.base_url.as_str(), project.id.as_str())) {
+                    strays.insert(project.id.clone());
                 }
             }
         }

@@ -201,7 +201,7 @@ impl World {
         self
     }
 
-    fn stream(&self, take: &mut dyn FnMut(&Snapshot)) -> Result<(), Infallible> {
+    pub(crate) fn stream(&self, take: &mut dyn FnMut(&Snapshot)) -> Result<(), Infallible> {
         self.rows.iter().for_each(take);
         Ok(())
     }

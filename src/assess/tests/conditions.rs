@@ -1,9 +1,11 @@
 //! Which observation counts, for how long, and what two of them imply.
 
+use crate::assess::gate;
 use crate::assess::testing::*;
 use crate::model::evidence::{Condition, Observation, UnknownReason};
 use crate::model::key_id::Provider;
-use crate::model::verdict::{Code, KeyRow};
+use crate::model::reading::{Content, Delivery, RestoreJob};
+use crate::model::verdict::{Code, Intent, KeyRow};
 
 const OURS: &str = "111122223333";
 
@@ -173,7 +175,35 @@ fn aws_destruction_follows_from_a_passed_deadline_and_not_found() {
     let absent = || unknown(UnknownReason::NotFound);
     let lost = "lost [destroyed]";
     let missing = "unknown [not-found]";
-    let table: [(&str, Vec<Observation>, &str); 13] = [
+    let from = |endpoint: &str| Observation {
+        endpoint: endpoint.to_owned(),
+        ..told(-10, absent(), Some(OURS))
+    };
+    let table: [(&str, Vec<Observation>, &str); 16] = [
+        (
+            "asked at home",
+            vec![
+                told(-9000, due(), Some(OURS)),
+                from("https://kms.us-east-1.amazonaws.com"),
+            ],
+            lost,
+        ),
+        (
+            "asked in another region",
+            vec![
+                told(-9000, due(), Some(OURS)),
+                from("https://kms.eu-west-1.amazonaws.com"),
+            ],
+            missing,
+        ),
+        (
+            "asked by way of a proxy",
+            vec![
+                told(-9000, due(), Some(OURS)),
+                from("https://kms-eu-west-1.proxy.example.org"),
+            ],
+            lost,
+        ),
         (
             "both by us",
             vec![
@@ -434,6 +464,76 @@ fn the_unit_is_gone_with_one_version_destroyed() {
     let check = world.check(AZURE_1);
     assert_eq!(check.verdict.word(), "gone");
     assert_eq!(check.lost_snapshots, 1);
+}
+
+/// A download of `s1`, which was under `AWS_A` and is gone.
+fn downloaded() -> World {
+    World::new()
+        .row(gone_snap("s1", |_| {}))
+        .change("restore-jobs", |reading| {
+            reading.content = Content::RestoreJobs(vec![RestoreJob {
+                id: String::from("job"),
+                snapshot: Some(String::from("s1")),
+                delivery: Delivery::Download,
+                finished_at: Some(days(-1)),
+                failed: false,
+                cancelled: false,
+                expired: false,
+            }]);
+        })
+}
+
+#[test]
+fn whatever_was_lost_with_a_key_makes_its_end_a_definite_no() {
+    let end = |world: World| world.observe(observed(AWS_A, minutes(-10), destroyed()));
+    let gone = || World::new().row(gone_snap("s1", |_| {}));
+    let pit = || {
+        gone()
+            .settings(&[block(Provider::Aws, AWS_A)])
+            .cluster(|cluster| cluster.pit_enabled = Some(true))
+    };
+    // (case, world, something was lost, snapshots that were, exit code)
+    let table = [
+        ("nothing", end(gone()), false, 0, 0),
+        ("a snapshot", end(under(AWS_A)), true, 1, 1),
+        ("a download", end(downloaded()), true, 0, 1),
+        ("a window", end(pit()), true, 0, 1),
+        ("doubtful", end(gone()).without("snapshots"), false, 0, 3),
+        (
+            "a snapshot, and doubtful",
+            end(under(AWS_A)).without("schedule"),
+            true,
+            1,
+            1,
+        ),
+    ];
+    for (case, world, lost, snapshots, code) in table {
+        let check = world.check_for(Intent::Delete, AWS_A);
+        assert_eq!(check.verdict.verdict.word(), "gone", "{case}");
+        assert_eq!(check.verdict.lost, lost, "{case}");
+        assert_eq!(check.verdict.lost_snapshots, snapshots, "{case}");
+        assert_eq!(gate::of_check(&check), code, "{case}");
+    }
+    // Alive, it only holds.
+    let check = downloaded()
+        .enabled(&[AWS_A])
+        .check_for(Intent::Delete, AWS_A);
+    assert_eq!(line(&check.verdict), "held indefinite +download");
+}
+
+#[test]
+fn a_snapshot_is_lost_with_those_of_its_keys_that_are_destroyed() {
+    let world = World::new()
+        .row(snap_with("s1", |s| s.keys = named(&[MRK_US, AWS_B])))
+        .observe(observed(MRK_US, minutes(-10), destroyed()))
+        .enabled(&[MRK_EU])
+        .observe(observed(AWS_B, minutes(-10), destroyed()));
+    assert_eq!(world.audit().only(), "lost [destroyed sibling-not-usable]");
+    for (text, snapshots) in [(MRK_US, 0), (AWS_B, 1)] {
+        let check = world.check(text);
+        assert_eq!(check.verdict.word(), "gone", "{text}");
+        assert_eq!(check.lost_snapshots, snapshots, "{text}");
+    }
 }
 
 #[test]

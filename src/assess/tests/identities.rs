@@ -287,6 +287,27 @@ fn an_unresolved_id_may_be_a_key_of_every_provider_shown_in_its_project() {
     }
 }
 
+/// Google's names of one key by the project's id and by its number share no text that would
+/// connect them.
+#[test]
+fn a_google_key_named_by_project_number_may_be_one_named_by_id() {
+    let other = GCP_1_BY_NUMBER.replace("Versions/1", "Versions/2");
+    let numbers = GCP_1_BY_NUMBER.replace("123456789012", "210987654321");
+    // (snapshot, asked about, verdict)
+    let table = [
+        (GCP_1, GCP_1_BY_NUMBER, "unknown ?maybe-match"),
+        (GCP_1_BY_NUMBER, GCP_1, "unknown ?maybe-match"),
+        (GCP_1, &other, "safe"),
+        (&numbers, GCP_1_BY_NUMBER, "safe"),
+        (GCP_1, GCP_2, "safe"),
+    ];
+    for (of_snapshot, asked, expected) in table {
+        let world = under(of_snapshot).enabled(&[of_snapshot, asked]);
+        assert_eq!(line(&world.check(asked)), expected, "{of_snapshot} {asked}");
+        assert_eq!(world.check(of_snapshot).verdict.word(), "held");
+    }
+}
+
 #[test]
 fn two_different_ids_for_one_snapshot_are_a_conflict() {
     let table: [(&[&str], bool); 6] = [

@@ -16,6 +16,7 @@ pub(super) use manifest::MANIFEST;
 
 use crate::ingest::error::IngestError;
 use crate::ingest::kind::{Extent, Kind};
+use crate::ingest::owner::Familiar;
 use crate::ingest::path::Target;
 use crate::ingest::report::{Reject, Report, UselessInput, quoted};
 use crate::ingest::rows;
@@ -135,6 +136,7 @@ impl<I: Intake> Bundle<'_, I> {
             id,
             base_url: self.manifest.root.base_url.clone(),
         });
+        let mut familiar = Familiar::default();
         let mut tries = Vec::with_capacity(list.tries.len());
         for entry in &list.tries {
             let reader = ReplyReader {
@@ -145,6 +147,7 @@ impl<I: Intake> Bundle<'_, I> {
                 compare,
                 content: &mut content,
                 tally: Tally::default(),
+                familiar: &mut familiar,
             };
             let answer = reader.read()?;
             tries.push(Try {

@@ -9,13 +9,14 @@ use super::manifest::Entry;
 use crate::ingest::answer::{self, Document, PageOpen};
 use crate::ingest::error::IngestError;
 use crate::ingest::files;
-use crate::ingest::kind::{Extent, Kind};
+use crate::ingest::kind::{Extent, Kind, SnapshotList};
 use crate::ingest::node::Node;
+use crate::ingest::owner::Familiar;
 use crate::ingest::path::Target;
 use crate::ingest::report::quoted;
 use crate::ingest::rows::{self, Ids, Taken};
-use crate::ingest::snapshot;
-use crate::ingest::split::{Row, Splitter};
+use crate::ingest::snapshot::{self, SnapshotRow};
+use crate::ingest::split::{Cut, Row, Splitter};
 use crate::ingest::wire::PageFrame;
 use crate::model::ProjectRef;
 use crate::model::intake::Intake;
@@ -33,6 +34,8 @@ pub(super) struct ReplyReader<'r, 'b, I> {
     pub(super) compare: bool,
     pub(super) content: &'r mut Content,
     pub(super) tally: Tally,
+    /// Kept from one page to the next of a list.
+    pub(super) familiar: &'r mut Familiar,
 }
 
 /// What the rows of one reply add up to.
@@ -41,6 +44,18 @@ pub(super) struct Tally {
     count: u64,
     ids: Ids,
     flaw: Option<Gap>,
+}
+
+/// Why the rows of a page end early.
+enum Stop<E> {
+    Cut(Cut),
+    Intake(E),
+}
+
+impl<E> From<Cut> for Stop<E> {
+    fn from(cut: Cut) -> Self {
+        Self::Cut(cut)
+    }
 }
 
 impl<I: Intake> ReplyReader<'_, '_, I> {
@@ -129,12 +144,10 @@ impl<I: Intake> ReplyReader<'_, '_, I> {
         if told {
             self.flawed(Gap::BodyUnreadable, "", BROKEN_FRAME);
         }
-        let ended = loop {
-            match splitter.next_row() {
-                Ok(Some(row)) => self.row(&row)?,
-                Ok(None) => break frame_end(&mut splitter, &mut frame),
-                Err(cut) => break Err(cut.to_string()),
-            }
+        let ended = match self.rows(&mut splitter) {
+            Ok(()) => frame_end(&mut splitter, &mut frame),
+            Err(Stop::Cut(cut)) => Err(cut.to_string()),
+            Err(Stop::Intake(error)) => return Err(IngestError::Intake(error)),
         };
         if let Err(why) = ended {
             self.flawed(Gap::BodyUnreadable, "", &why);
@@ -158,40 +171,63 @@ impl<I: Intake> ReplyReader<'_, '_, I> {
         })
     }
 
-    fn row(&mut self, row: &Row<'_>) -> Result<(), IngestError<I::Error>> {
-        let record = self.tally.count;
-        self.tally.count += 1;
-        let reject = |reader: &mut Self, why: &str| {
-            reader.flawed(Gap::RowRejected, &format!("results[{record}]"), why);
-        };
+    /// Reads the rows of a page. A sound row of a snapshot is looked through once; any other is
+    /// cut out first, so that what is wrong with it costs nothing else.
+    fn rows(&mut self, splitter: &mut Splitter<impl Read>) -> Result<(), Stop<I::Error>> {
+        let list = self.target.kind.snapshots();
+        while splitter.at_row()? {
+            if let Some(list) = list
+                && let Some((row, length)) = snapshot::read_ahead(splitter.ahead()?)
+            {
+                self.tally.count += 1;
+                self.snapshot(row, list).map_err(Stop::Intake)?;
+                splitter.pass(length);
+                continue;
+            }
+            let row = splitter.cut_row()?;
+            self.tally.count += 1;
+            self.row(&row).map_err(Stop::Intake)?;
+        }
+        Ok(())
+    }
+
+    /// A row that was cut out of its page.
+    fn row(&mut self, row: &Row<'_>) -> Result<(), I::Error> {
         let Row::Json(bytes) = row else {
-            reject(self, "is longer than 8 MiB");
+            self.reject_row("is longer than 8 MiB");
             return Ok(());
         };
         let Some(list) = self.target.kind.snapshots() else {
             match Node::read(bytes).and_then(|node| self.other_row(&node)) {
-                Ok(flaws) => flaws.iter().for_each(|flaw| reject(self, flaw)),
-                Err(why) => reject(self, &why),
+                Ok(flaws) => flaws.iter().for_each(|flaw| self.reject_row(flaw)),
+                Err(why) => self.reject_row(&why),
             }
             return Ok(());
         };
-        let mut row = match snapshot::read(bytes) {
-            Ok(row) => row,
+        match snapshot::read(bytes) {
+            Ok(row) => self.snapshot(row, list),
             Err(why) => {
-                reject(self, &why);
-                return Ok(());
+                self.reject_row(&why);
+                Ok(())
             }
+        }
+    }
+
+    fn snapshot(&mut self, mut row: SnapshotRow<'_>, list: SnapshotList) -> Result<(), I::Error> {
+        let foreign = match &row.links.only {
+            Some(href) => self.familiar.contradicts(href, self.target),
+            None => row.links.torn || row.links.owner().contradicts(self.target),
         };
-        if row.links.torn || row.links.owner.contradicts(self.target) {
-            reject(self, "is the row of another project or cluster");
+        if foreign {
+            self.reject_row("is the row of another project or cluster");
             return Ok(());
         }
         // A row of another list in the place of a snapshot hides the snapshot.
         if row.flaws.is_empty() && row.says_nothing() {
-            reject(self, "says nothing that a snapshot says");
+            self.reject_row("says nothing that a snapshot says");
         }
         for flaw in std::mem::take(&mut row.flaws) {
-            reject(self, &flaw);
+            self.reject_row(&flaw);
         }
         self.tally.ids.add(
             &row.id,
@@ -203,7 +239,13 @@ impl<I: Intake> ReplyReader<'_, '_, I> {
             return Ok(());
         };
         self.bundle.report.snapshots += 1;
-        rows::show(self.bundle.intake, row, list, project, cluster, at).map_err(IngestError::Intake)
+        rows::show(self.bundle.intake, row, list, project, cluster, at)
+    }
+
+    /// Rejects the row counted last, or something in it.
+    fn reject_row(&mut self, why: &str) {
+        let record = self.tally.count.saturating_sub(1);
+        self.flawed(Gap::RowRejected, &format!("results[{record}]"), why);
     }
 
     /// A row of a list other than of snapshots; gives its flaws.

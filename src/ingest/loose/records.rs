@@ -62,7 +62,7 @@ impl<I: Intake> Loose<'_, '_, I> {
             self.bad_record("names two projects or clusters in its links");
             return Ok(());
         }
-        let owner = &row.links.owner;
+        let owner = row.links.owner();
         let options = self.shared.options;
         let group = owner.group.as_deref().or(around.owner.group.as_deref());
         let cluster = owner.cluster.as_deref().or(around.owner.cluster.as_deref());

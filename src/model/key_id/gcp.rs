@@ -39,6 +39,11 @@ impl GcpKey {
         &self.name
     }
 
+    /// Its name gives the project's number, not its id.
+    pub fn has_project_number(&self) -> bool {
+        is_number(&self.project)
+    }
+
     /// One version of it; `None` for 0, as versions count from 1.
     pub fn at_version(&self, version: u64) -> Option<GcpKeyVersion> {
         (version >= 1).then(|| GcpKeyVersion {

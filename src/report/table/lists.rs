@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::page::{Cell, Column, Grid, Page};
-use crate::model::evidence::Observation;
+use crate::model::evidence::{Condition, Observation};
 use crate::model::verdict::{KeyRow, KeyState, Obstacle, ProjectVerdict, SnapshotVerdict};
 use crate::model::{Timestamp, verdict::Deletability};
 use crate::report::words::{self, Tone, number};
@@ -459,10 +459,7 @@ pub(in crate::report) fn probe(
             grid.row(vec![
                 Cell::new(&words::condition(&state)).tone(tone),
                 Cell::new(&ids.short(&observation.key.to_string())),
-                Cell::new(&match &observation.native {
-                    Some(native) => format!("{native}, from {}", observation.endpoint),
-                    None => format!("from {}", observation.endpoint),
-                }),
+                Cell::new(&who_said_what(observation)),
             ]);
         }
         page.grid(grid)?;
@@ -470,6 +467,23 @@ pub(in crate::report) fn probe(
     plain_list(&mut page, "Not asked", not_asked)?;
     plain_list(&mut page, "Not complete enough to ask about", unresolved)?;
     page.finish()
+}
+
+/// The service's own word, where it was said, and why it settles nothing.
+fn who_said_what(observation: &Observation) -> String {
+    let mut text = match &observation.native {
+        Some(native) => format!("{native}, from {}", observation.endpoint),
+        None => format!("from {}", observation.endpoint),
+    };
+    if let Condition::Unknown {
+        reason: _,
+        detail: Some(detail),
+    } = &observation.condition
+    {
+        text.push_str(": ");
+        text.push_str(detail);
+    }
+    text
 }
 
 pub(in crate::report) fn ingest(

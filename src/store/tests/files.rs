@@ -18,6 +18,13 @@ fn store_in(folder: &TempDir) -> (PathBuf, Location) {
     (path.clone(), Location::File(path))
 }
 
+/// A store with nothing in it but an import of nothing.
+fn made(at: &Location) -> Store {
+    let mut store = Store::create(at).unwrap();
+    import(&mut store, |_import| Ok(())).unwrap();
+    store
+}
+
 fn show_some(import: &mut Import<'_>, n_snapshots: usize) -> Result<(), StoreError> {
     let project = ProjectRef {
         id: "p".to_owned(),
@@ -59,7 +66,7 @@ fn a_missing_store_is_made_only_by_create() {
         ));
     }
     assert!(!path.exists());
-    Store::create(&at).unwrap().close().unwrap();
+    made(&at).close().unwrap();
     for open in [Store::open, Store::open_read_only, Store::create] {
         open(&at).unwrap().close().unwrap();
     }
@@ -80,7 +87,7 @@ fn a_file_that_was_only_begun_counts_as_missing() {
         Store::open_read_only(&at),
         Err(StoreError::Missing { .. })
     ));
-    Store::create(&at).unwrap().close().unwrap();
+    made(&at).close().unwrap();
     Store::open(&at).unwrap();
 }
 
@@ -137,7 +144,7 @@ fn what_is_no_store_is_left_alone() {
 fn a_newer_store_is_refused_with_both_versions() {
     let folder = TempDir::new().unwrap();
     let (path, at) = store_in(&folder);
-    Store::create(&at).unwrap().close().unwrap();
+    made(&at).close().unwrap();
     Connection::open(&path)
         .unwrap()
         .execute_batch("PRAGMA user_version = 2")
@@ -176,7 +183,7 @@ fn a_closed_store_is_one_file() {
 fn a_log_is_not_emptied_under_a_reader() {
     let folder = TempDir::new().unwrap();
     let (path, location) = store_in(&folder);
-    let mut store = Store::create(&location).unwrap();
+    let mut store = made(&location);
     let reader = Store::open_read_only(&location).unwrap();
     let seen = reader.view(|view| {
         let before = view.evidence(Timestamp::MAX)?.projects.len();
@@ -196,7 +203,7 @@ fn a_log_is_not_emptied_under_a_reader() {
 fn a_reader_cannot_write() {
     let folder = TempDir::new().unwrap();
     let (_path, location) = store_in(&folder);
-    Store::create(&location).unwrap().close().unwrap();
+    made(&location).close().unwrap();
     let mut store = Store::open_read_only(&location).unwrap();
     let refused = import(&mut store, |import| show_some(import, 1));
     assert!(matches!(refused, Err(StoreError::ReadOnly)), "{refused:?}");
@@ -245,7 +252,7 @@ fn a_closed_store_is_read_where_no_lock_can_be_made() {
 fn a_second_writer_waits_and_then_says_so() {
     let folder = TempDir::new().unwrap();
     let (_path, location) = store_in(&folder);
-    let mut first = Store::create(&location).unwrap();
+    let mut first = made(&location);
     let wait = Duration::from_millis(50);
     let mut second = Store::open_waiting(&location, Access::Write, wait).unwrap();
     import(&mut first, |_import| {
@@ -275,6 +282,38 @@ fn stores_made_at_the_same_time_are_one() {
 }
 
 #[test]
+fn a_first_import_that_fails_leaves_no_store() {
+    let folder = TempDir::new().unwrap();
+    let (_path, location) = store_in(&folder);
+    let mut store = Store::create(&location).unwrap();
+    let failed: Result<(), _> = import(&mut store, |import| {
+        show_some(import, 9)?;
+        Err(StoreError::Full)
+    });
+    assert!(matches!(failed, Err(StoreError::Full)), "{failed:?}");
+    let missing = |error: Option<StoreError>| {
+        assert!(
+            matches!(error, Some(StoreError::Missing { .. })),
+            "{error:?}"
+        );
+    };
+    missing(store.view(|view| view.evidence(at(1))).err());
+    assert!(store.base_urls().unwrap().is_empty());
+    store.close().unwrap();
+    for open in [Store::open, Store::open_read_only] {
+        missing(open(&location).err());
+    }
+    // Whoever had it open all the time makes it, and whoever finds it made uses it.
+    let mut first = Store::create(&location).unwrap();
+    let mut second = Store::create(&location).unwrap();
+    import(&mut first, |import| show_some(import, 2)).unwrap();
+    assert_eq!(snapshots(&second, at(1)).len(), 2);
+    assert_eq!(second.base_urls().unwrap().len(), 1);
+    import(&mut second, |import| show_some(import, 3)).unwrap();
+    assert_eq!(snapshots(&first, at(1)).len(), 3);
+}
+
+#[test]
 fn a_failed_import_leaves_no_row() {
     let mut store = super::memory();
     import(&mut store, |import| show_some(import, 2)).unwrap();
@@ -296,7 +335,7 @@ fn a_crash_leaves_no_row() {
     let folder = TempDir::new().unwrap();
     let (path, location) = store_in(&folder);
     let after_crash = folder.path().join("copy.db");
-    let mut store = Store::create(&location).unwrap();
+    let mut store = made(&location);
     store.conn.pragma_update(None, "cache_size", 10).unwrap();
     import(&mut store, |import| {
         show_some(import, 5_000)?;
@@ -317,7 +356,7 @@ fn a_crash_leaves_no_row() {
 fn a_full_disk_is_named_and_leaves_no_row() {
     let folder = TempDir::new().unwrap();
     let (_path, location) = store_in(&folder);
-    let mut store = Store::create(&location).unwrap();
+    let mut store = made(&location);
     store
         .conn
         .pragma_update_and_check(None, "max_page_count", 60, |_pages| Ok(()))

@@ -2,6 +2,8 @@
 
 mod evidence;
 mod files;
+mod outline;
+mod rows;
 mod samples;
 mod schema;
 mod snapshots;
@@ -61,7 +63,16 @@ fn show(
     id: &str,
     sighting: &Sighting,
 ) -> Result<(), StoreError> {
-    import.snapshot(&Shown {
+    import.snapshot(&shown(project, cluster, id, sighting))
+}
+
+fn shown<'a>(
+    project: &'a ProjectRef,
+    cluster: &'a str,
+    id: &'a str,
+    sighting: &'a Sighting,
+) -> Shown<'a> {
+    Shown {
         project,
         cluster,
         id,
@@ -75,7 +86,7 @@ fn show(
         copied: sighting.copied,
         version: None,
         keys: sighting.keys.clone(),
-    })
+    }
 }
 
 fn hand_over(import: &mut Import<'_>, fact: &Fact) -> Result<(), StoreError> {

@@ -116,9 +116,9 @@ fn the_schema_refuses_what_the_types_cannot_say() {
              INSERT INTO run VALUES (1, 'r');
              INSERT INTO content VALUES (1, zeroblob(32), 'snapshots', NULL, NULL);
              INSERT INTO project VALUES (1, 'p', 'u');
-             INSERT INTO cluster VALUES (1, 1, 'c');
+             INSERT INTO cluster (no, project, name) VALUES (1, 1, 'c');
              INSERT INTO key_column VALUES (1, zeroblob(32), 'absent');
-             INSERT INTO cluster_key_column VALUES (1, 1);",
+             INSERT INTO cluster_key_column (cluster, key_column) VALUES (1, 1);",
         )
         .unwrap();
     let observation = |values: &str| {

@@ -10,14 +10,14 @@ use crate::model::reading::{Content, Gap, Outcome, Scope};
 use crate::model::{ProjectRef, Reading, RootId, Sighting, Snapshot, Source, Timestamp};
 use crate::store::{Store, StoreError};
 
-fn home(id: &str) -> ProjectRef {
+pub(super) fn home(id: &str) -> ProjectRef {
     ProjectRef {
         id: id.to_owned(),
         base_url: "https://atlas.example".to_owned(),
     }
 }
 
-fn completed(at: Timestamp) -> Sighting {
+pub(super) fn completed(at: Timestamp) -> Sighting {
     Sighting {
         first_at: at,
         last_at: at,
@@ -116,10 +116,8 @@ fn the_same_content_widens_its_interval_and_another_adds_a_row() {
 
 /// Each field alone makes another content: none may be left out of the comparison, or what a list
 /// said would be lost.
-#[test]
-fn every_field_counts() {
-    let base = completed(at(1));
-    let others = [
+pub(super) fn others_than(base: &Sighting) -> Vec<Sighting> {
+    vec![
         Sighting {
             shape: SnapshotShape::Own,
             ..base.clone()
@@ -172,7 +170,13 @@ fn every_field_counts() {
             keys: KeyColumn::Named(vec!["k".to_owned(), "l".to_owned()]),
             ..base.clone()
         },
-    ];
+    ]
+}
+
+#[test]
+fn every_field_counts() {
+    let base = completed(at(1));
+    let others = others_than(&base);
     let mut store = memory();
     shown(&mut store, "c", "s", &base);
     for (n, other) in others.iter().enumerate() {

@@ -5,7 +5,6 @@
 //! counted as turned when a non-answer hides that it is destroyed: nothing needs it either way.
 //! And settings that were never read at all are taken to be required where a service was asked.
 
-mod estates;
 mod lessened;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +13,10 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use estates::{KEYS, build, plans};
 use lessened::{Less, less, lessen};
 
 use crate::assess::testing::World;
+use crate::assess::testing::estates::{KEYS, build, plans};
 use crate::model::verdict::{Deletability, Restorability, UnitVerdict, Until};
 
 /// Restorable snapshots, and keys that nothing needs and nothing is doubtful of.

@@ -16,7 +16,7 @@ use crate::model::reading::{
 use crate::model::{Observation, Snapshot};
 
 /// Every key that an estate may use.
-pub(super) const KEYS: [&str; 10] = [
+pub(crate) const KEYS: [&str; 10] = [
     AWS_A,
     AWS_B,
     AWS_C,
@@ -92,7 +92,7 @@ struct ProjectPlan {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct EstatePlan {
+pub(crate) struct EstatePlan {
     projects: Vec<ProjectPlan>,
     /// Per key of `KEYS`: the condition, and hours ago.
     asked: Vec<Option<(u8, i64)>>,
@@ -200,7 +200,7 @@ fn project_plans() -> impl Strategy<Value = ProjectPlan> {
         )
 }
 
-pub(super) fn plans() -> impl Strategy<Value = EstatePlan> {
+pub(crate) fn plans() -> impl Strategy<Value = EstatePlan> {
     let condition = prop_oneof![14 => Just(0_u8), 8 => 1_u8..9];
     let hours = prop_oneof![14 => 0_i64..20, 1 => Just(40_i64)];
     let asked = prop::option::weighted(0.95, (condition, hours));
@@ -216,7 +216,7 @@ pub(super) fn plans() -> impl Strategy<Value = EstatePlan> {
         })
 }
 
-pub(super) fn build(plan: &EstatePlan) -> World {
+pub(crate) fn build(plan: &EstatePlan) -> World {
     let mut world = World::new();
     world.evidence.projects.clear();
     let mut listed = Vec::new();
