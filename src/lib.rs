@@ -20,3 +20,4 @@ pub mod probe;
 pub mod report;
 pub mod run;
 pub mod store;
+pub mod terraform;

@@ -5,12 +5,13 @@ use std::path::Path;
 use crate::support::cmd::repository;
 
 /// What each layer may name besides itself. `run` and `main` may name everything.
-const MAY_NAME: [(&str, &[&str]); 11] = [
+const MAY_NAME: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("assess", &["model"]),
     ("report", &["model"]),
     ("store", &["model"]),
     ("ingest", &["model"]),
+    ("terraform", &["model"]),
     ("http", &["model"]),
     ("collect", &["model", "http"]),
     ("probe", &["model", "http"]),
