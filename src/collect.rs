@@ -137,9 +137,7 @@ pub enum CollectError {
     },
     #[error("the bundle is not finished: no login: {0}")]
     Login(String),
-    #[error(
-        "stopped: the bundle is not finished; {projects} projects were read, `--resume` goes on"
-    )]
+    #[error("stopped: the bundle is not finished (projects that were read: {projects})")]
     Stopped { projects: usize },
 }
 
@@ -194,7 +192,7 @@ pub async fn atlas(
         was_finished: false,
         projects: read.projects,
         clusters: read.clusters,
-        requests: read.entries.len(),
+        requests: read.entries.iter().map(Vec::len).sum(),
         asked: session.asked(),
         gaps: read.found.gaps,
         assumptions: read.found.assumptions,

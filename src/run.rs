@@ -112,9 +112,10 @@ impl Session<'_, '_> {
             now,
             self.console,
         )?;
-        let code = ingest::exit_code(&store, &self.config.policy, &imported, now)?;
-        let code = code.max(fetched.code);
+        let settled = ingest::settle(&store, &self.config.policy, &imported, now)?;
+        let code = settled.code.max(fetched.code);
         imported.tell(self.console);
+        settled.tell(self.console);
         let report = imported.report(now, code);
         let printed = report::ingest(
             self.format,

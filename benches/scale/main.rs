@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo bench --bench scale [-- --snapshots 1000000]
+//! cargo bench --bench scale -- collect
 //! ```
 
 #![expect(
@@ -12,9 +13,11 @@
 )]
 
 mod baseline;
+mod collect;
 mod generate;
 mod measure;
 mod probe;
+mod service;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,6 +30,8 @@ use measure::{Run, in_short, run};
 
 const SNAPKEY: &str = env!("CARGO_BIN_EXE_snapkey");
 const MEMORY_LIMIT: u64 = 64 * 1024;
+/// Times what so many requests take, as many at a time as `collect` makes.
+const COLLECT_TARGET: f64 = 1.3;
 /// `audit` and `check` find fault with the estate on purpose: any answer will do.
 const ANSWERS: [i32; 3] = [0, 1, 3];
 
@@ -44,6 +49,7 @@ fn main() -> Result<()> {
             println!("{}", written.one_key);
             Ok(())
         }
+        ["collect"] | ["collect", "--bench"] => measure_collect(tempfile::tempdir()?.path()),
         options => measure_all(snapshots(options)?),
     }
 }
@@ -63,6 +69,30 @@ fn snapshots(options: &[&str]) -> Result<u64> {
         }
     }
     Ok(snapshots)
+}
+
+/// What needs no estate, and most of whose time is spent waiting.
+fn measure_collect(folder: &Path) -> Result<()> {
+    let [many, few] = [collect::PROJECTS, collect::FEWER].map(|projects| {
+        let collected = collect::collect(folder, &snapkey, projects)?;
+        anyhow::Ok((projects, collected))
+    });
+    println!(
+        "\ncollect atlas   snapkey s  baseline s   ratio  target  met  busy s  requests  peak MiB"
+    );
+    for (projects, collected) in [many?, few?] {
+        let ratio = ratio(collected.asked.took, collected.asked.least);
+        println!(
+            "{projects:>4} projects {:>11.2} {:>11.2} {ratio:>7.2} {COLLECT_TARGET:>7.1}  {:<3} {:>7.2} {:>9} {:>9.1}",
+            collected.asked.took.as_secs_f64(),
+            collected.asked.least.as_secs_f64(),
+            yes(ratio <= COLLECT_TARGET),
+            collected.run.busy.as_secs_f64(),
+            collected.requests,
+            mib(collected.run)
+        );
+    }
+    Ok(())
 }
 
 /// One line of the table.
@@ -217,7 +247,7 @@ fn measure_all(snapshots: u64) -> Result<()> {
         "one document: {rows} snapshots in {:.2} s",
         streamed.took.as_secs_f64()
     );
-    Ok(())
+    measure_collect(folder)
 }
 
 struct Estate {

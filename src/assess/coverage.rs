@@ -7,7 +7,7 @@ pub(super) use clusters::{Cluster, ClusterRows, Clusters, Told, clusters};
 
 use std::collections::BTreeSet;
 
-use crate::model::reading::{ClusterState, Content, Outcome};
+use crate::model::reading::{ClusterState, Content, Outcome, says_no_snapshots};
 use crate::model::{Reading, Timestamp};
 
 /// Coverage of one project.
@@ -195,19 +195,14 @@ fn list_of(
         .filter(|r| match &r.outcome {
             Outcome::Whole => true,
             Outcome::Partial(_) => false,
-            Outcome::Refused { confirmed, .. } => {
-                no_backups && *confirmed && says_no_snapshots(&r.outcome)
-            }
+            Outcome::Refused {
+                status,
+                code,
+                confirmed,
+            } => no_backups && *confirmed && says_no_snapshots(*status, code.as_deref()),
         })
         .map(|r| r.at)
         .max()
-}
-
-/// The answers that mean "this cluster has no snapshots", an open list kept in this one place
-/// (Atlas Administration API, error codes).
-fn says_no_snapshots(outcome: &Outcome) -> bool {
-    let codes = ["CLUSTER_NOT_FOUND", "BACKUP_NOT_ENABLED"];
-    refused_with(outcome, 404, &codes) || refused_with(outcome, 400, &codes)
 }
 
 /// A deleted cluster's schedule that answers 404 counts as read: its last reading stands.

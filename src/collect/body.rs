@@ -204,7 +204,8 @@ fn rows(kind: Kind, body: &[u8]) -> Body {
     }
     match (page.seen, page.error) {
         (true, _) if page.twice => Body::Other("has two `results`"),
-        (true, _) => Body::Rows(page.rows),
+        (true, None) if page.code.is_none() => Body::Rows(page.rows),
+        (true, _) => Body::Other("says of itself that it is an error"),
         (false, Some(error)) => Body::Error {
             status: u16::try_from(error).ok(),
             code: page.code.as_deref().and_then(code),

@@ -213,8 +213,13 @@ impl Bundle {
         self.next_page.set(number.saturating_add(1));
         let name = format!("{PAGES}/{number:04}.json");
         let path = self.dir.join(&name);
-        write_whole(&path, |file| file.write_all(body), false)
-            .map_err(|source| cannot_write(&path, source))?;
+        write_whole(
+            &path,
+            &self.dir.join(PAGES),
+            |file| file.write_all(body),
+            false,
+        )
+        .map_err(|source| cannot_write(&path, source))?;
         Ok(name)
     }
 
@@ -236,12 +241,15 @@ impl Bundle {
     /// may close a gap.
     pub(super) fn finish(
         &self,
-        entries: &[Entry],
+        entries: &[Vec<Entry>],
         at: Timestamp,
         closed: bool,
     ) -> Result<(), CollectError> {
         // What a list that was asked for again showed before is named no more.
-        let files = entries.iter().filter_map(|entry| entry.file.as_deref());
+        let files = entries
+            .iter()
+            .flatten()
+            .filter_map(|entry| entry.file.as_deref());
         self.clear_pages(&files.collect())?;
         self.manifest(entries, Some(at))?;
         if closed {
@@ -253,7 +261,7 @@ impl Bundle {
 
     fn manifest(
         &self,
-        entries: &[Entry],
+        entries: &[Vec<Entry>],
         finished_at: Option<Timestamp>,
     ) -> Result<(), CollectError> {
         let path = self.dir.join(MANIFEST);
@@ -263,13 +271,15 @@ impl Bundle {
         let header = header.strip_suffix('}').unwrap_or(&header);
         let write = |file: &mut BufWriter<&mut File>| {
             write!(file, "{header},\n\"requests\":[")?;
-            for (no, entry) in entries.iter().enumerate() {
+            for (no, entry) in entries.iter().flatten().enumerate() {
                 file.write_all(if no == 0 { b"\n" } else { b",\n" })?;
                 serde_json::to_writer(&mut *file, &entry.request())?;
             }
             file.write_all(b"\n]}\n")
         };
-        write_whole(&path, write, finished_at.is_some()).map_err(failed)
+        // Among the pages, where the next run clears away what is not named.
+        let pages = self.dir.join(PAGES);
+        write_whole(&path, &pages, write, finished_at.is_some()).map_err(failed)
     }
 }
 
@@ -293,15 +303,16 @@ fn finished(out: &Path, wanted: &Header) -> Result<Opened, CollectError> {
     started_at.map(Opened::Finished).ok_or_else(occupied)
 }
 
-/// A file comes under its name with all of its bytes.
+/// A file comes under its name with all of its bytes. What a killed run leaves of one lies in
+/// `begun_in`.
 fn write_whole(
     path: &Path,
+    begun_in: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
     lasting: bool,
 ) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
     // Its mode is 0600 from the start.
-    let mut file = NamedTempFile::new_in(folder)?;
+    let mut file = NamedTempFile::new_in(begun_in)?;
     let mut buffer = BufWriter::new(file.as_file_mut());
     write(&mut buffer)?;
     buffer.flush()?;

@@ -18,7 +18,9 @@ use crate::model::Scope;
 /// What was read of all projects.
 #[derive(Debug, Default)]
 pub(super) struct EstateRead {
-    pub(super) entries: Vec<Entry>,
+    /// Those of the project list, then those of each project: never copied into one, as there are
+    /// a dozen for every cluster and nothing else here is many.
+    pub(super) entries: Vec<Vec<Entry>>,
     pub(super) found: Found,
     pub(super) projects: usize,
     pub(super) clusters: usize,
@@ -47,8 +49,8 @@ pub(super) async fn read<A: Ask>(session: &Session<'_, A>) -> Result<EstateRead,
     };
     if let Some(org) = org {
         let list = List::projects(org);
-        let mut read = session.read(&list).await?;
-        estate.entries.append(&mut read.entries);
+        let read = session.read(&list).await?;
+        estate.entries.push(read.entries);
         if read.verdict != Verdict::Whole {
             estate.found.gap(&list, &read.verdict);
         }
@@ -73,7 +75,8 @@ pub(super) async fn read<A: Ask>(session: &Session<'_, A>) -> Result<EstateRead,
     // As they come, so that none waits for a larger one before it; then in order.
     let reads: BTreeMap<&str, ProjectRead> = stream::iter(&wanted)
         .map(|(id, named)| async move {
-            let read = read_project(session, id, *named).await?;
+            let mut read = read_project(session, id, *named).await?;
+            read.entries.shrink_to_fit();
             Ok::<_, CollectError>((id.as_str(), read))
         })
         .buffer_unordered(session.plan.in_flight.get())
@@ -82,7 +85,7 @@ pub(super) async fn read<A: Ask>(session: &Session<'_, A>) -> Result<EstateRead,
     for read in reads.into_values() {
         estate.projects += usize::from(!read.entries.is_empty());
         estate.clusters += read.clusters;
-        estate.entries.extend(read.entries);
+        estate.entries.push(read.entries);
         estate.found.add(read.found);
     }
     for findings in [

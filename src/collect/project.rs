@@ -15,6 +15,7 @@ use super::session::Session;
 use super::{CollectError, KnownCluster};
 use crate::http::Ask;
 use crate::model::Timestamp;
+use crate::model::reading::says_no_snapshots;
 
 const DAY: i64 = 86_400;
 /// Events are read back this many days before the longest window that a schedule or the policy
@@ -290,13 +291,10 @@ impl Cluster {
         match verdict {
             Verdict::Whole => true,
             Verdict::Refused {
-                status: 400 | 404,
-                code: Some(code),
+                status,
+                code,
                 confirmed: true,
-            } => {
-                let says_none = matches!(code.as_str(), "CLUSTER_NOT_FOUND" | "BACKUP_NOT_ENABLED");
-                says_none && self.listed && self.backup_off && !self.known
-            }
+            } => self.has_no_backups() && says_no_snapshots(*status, code.as_deref()),
             Verdict::Refused { .. } | Verdict::Cut(_) => false,
         }
     }
@@ -304,10 +302,14 @@ impl Cluster {
     /// Whether an answer is all that is needed of a schedule: none is needed without backups, and
     /// that of a deleted cluster may be gone.
     fn needs_no_more_than(&self, verdict: &Verdict) -> bool {
-        let has_none = self.listed && self.backup_off && !self.known;
         *verdict == Verdict::Whole
             || self.is_gone_for(verdict)
-            || has_none && matches!(verdict, Verdict::Refused { .. })
+            || self.has_no_backups() && matches!(verdict, Verdict::Refused { .. })
+    }
+
+    /// Nothing speaks for a backup of it.
+    fn has_no_backups(&self) -> bool {
+        self.listed && self.backup_off && !self.known
     }
 
     fn is_gone_for(&self, verdict: &Verdict) -> bool {

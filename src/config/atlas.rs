@@ -46,15 +46,14 @@ impl Tool {
     }
 }
 
-/// How to reach a root, and as whom.
+/// How to reach a root, and as whom. A default organization or project (`org_id`, `project_id`) is
+/// none of it: it is for commands about one project, and would make the rest of an estate vanish
+/// without a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     pub login: Login,
     pub base_url: String,
-    /// What is asked about where the command line names nothing.
-    pub org: Option<String>,
-    pub project: Option<String>,
-    /// mongocli's own setting for a private authority.
+    /// A private authority that the tool trusts (`ops_manager_ca_certificate`).
     pub ca_file: Option<PathBuf>,
     /// What a person should know about how this was found.
     pub notices: Vec<String>,
@@ -86,8 +85,6 @@ pub fn access(
     Ok(Access {
         login,
         base_url,
-        org: found.text("org_id"),
-        project: found.text("project_id"),
         ca_file: found.text("ops_manager_ca_certificate").map(PathBuf::from),
         notices,
     })

@@ -225,6 +225,12 @@ impl PageFrame {
         self.members(&members);
     }
 
+    /// It says of itself that it is an error, whatever rows it has: an error answer is never a
+    /// list.
+    pub(super) fn is_error(&self) -> bool {
+        self.code.is_some() || self.status.is_some_and(|status| status != 200)
+    }
+
     fn members(&mut self, members: &[u8]) {
         let Ok(read) = serde_json::from_slice::<FrameMembers<'_>>(members) else {
             self.damaged = true;

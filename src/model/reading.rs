@@ -90,6 +90,13 @@ pub enum Outcome {
     },
 }
 
+/// Whether an error answer to a snapshot list says that the cluster has none: an open list, kept
+/// in this one place (Atlas Administration API, error codes). When it is believed is for `assess`
+/// to say.
+pub fn says_no_snapshots(status: u16, code: Option<&str>) -> bool {
+    matches!(status, 400 | 404) && matches!(code, Some("CLUSTER_NOT_FOUND" | "BACKUP_NOT_ENABLED"))
+}
+
 /// Why a reading is not whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Gap {

@@ -220,29 +220,72 @@ fn not_an_inventory(read: &ingest::Report) -> Error {
     })
 }
 
+/// What an import exits with, and which projects are why.
+pub(super) struct Settled {
+    pub(super) code: u8,
+    /// Named by a bundle of this import, and incomplete all the same.
+    incomplete: Vec<ProjectVerdict>,
+}
+
 /// 0 when all that completeness needs was read; 3 when a record was rejected or a bundle leaves a
 /// project incomplete.
-pub(super) fn exit_code(
+pub(super) fn settle(
     store: &Store,
     policy: &Policy,
     imported: &Imported,
     now: Timestamp,
-) -> Result<u8, Error> {
-    if imported.read.outcome() != ImportOutcome::Complete {
-        return Ok(gate::UNDECIDED);
-    }
-    if imported.read.bundle_projects.is_empty() {
-        return Ok(gate::PASSED);
-    }
-    let projects = coverage(store, policy, &imported.read.bundle_projects, now)?;
-    let left_open = projects
-        .iter()
-        .any(|row| !row.complete && imported.read.bundle_projects.contains(&row.project));
-    Ok(if left_open {
-        gate::UNDECIDED
+) -> Result<Settled, Error> {
+    let named = &imported.read.bundle_projects;
+    let incomplete = if named.is_empty() {
+        Vec::new()
     } else {
-        gate::PASSED
+        let mut projects = coverage(store, policy, named, now)?;
+        projects.retain(|row| !row.complete && named.contains(&row.project));
+        projects
+    };
+    let whole = imported.read.outcome() == ImportOutcome::Complete && incomplete.is_empty();
+    Ok(Settled {
+        code: if whole { gate::PASSED } else { gate::UNDECIDED },
+        incomplete,
     })
+}
+
+impl Settled {
+    /// Which projects lack what, the first of them: on stderr, whatever the format.
+    pub(super) fn tell(&self, console: &mut Console<'_>) {
+        const TOLD: usize = 3;
+        let lacks = |row: &ProjectVerdict| {
+            let name = row.name.as_deref();
+            let name = name.map_or_else(String::new, |name| format!(" ({name})"));
+            let (first, more) = match row.gaps.as_slice() {
+                [] => ("it was not read whole", 0),
+                [first, rest @ ..] => (first.as_str(), rest.len()),
+            };
+            let project = &row.project.id;
+            let more = and_more(more, "gap", "gaps");
+            format!("`{project}`{name}: {first}{more}")
+        };
+        let projects = match self.incomplete.len() {
+            0 => return,
+            1 => "1 project is".to_owned(),
+            many => format!("{many} projects are"),
+        };
+        let told: Vec<String> = self.incomplete.iter().take(TOLD).map(lacks).collect();
+        let more = self.incomplete.len().saturating_sub(TOLD);
+        console.notice(&format!(
+            "warning: {projects} incomplete, and no key of theirs is `safe`: {}{}",
+            told.join("; "),
+            and_more(more, "project", "projects")
+        ));
+    }
+}
+
+fn and_more(count: usize, one: &str, many: &str) -> String {
+    match count {
+        0 => String::new(),
+        1 => format!(", and 1 more {one}"),
+        _ => format!(", and {count} more {many}"),
+    }
 }
 
 /// How complete projects are: at least these, and all that `projects` would print of them.

@@ -76,7 +76,8 @@ impl Session<'_, '_> {
             store.as_ref(),
             &args.out,
             self.console,
-        )?;
+        )?
+        .map_err(|error| failed(&error))?;
         tell(&collected, self.console);
         let code = exit_code(&collected);
         let told = Told::new(&collected, &args.out);
@@ -160,7 +161,8 @@ impl Session<'_, '_> {
             Some(store),
             folder.path(),
             self.console,
-        )?;
+        )?
+        .map_err(|error| lost(&error))?;
         tell(&collected, self.console);
         fetched.code = fetched.code.max(exit_code(&collected));
         fetched.paths.push(Input::Path(folder.path().to_owned()));
@@ -197,7 +199,8 @@ impl Session<'_, '_> {
     }
 }
 
-/// Collects into `out`. Where the store knows the service, what it knows is asked for too.
+/// Collects into `out`. Where the store knows the service, what it knows is asked for too. What
+/// ends a collection under way is for the caller to tell: it knows what becomes of the folder.
 fn read(
     config: &Config,
     access: &Access,
@@ -205,7 +208,7 @@ fn read(
     store: Option<&Store>,
     out: &Path,
     console: &mut Console<'_>,
-) -> Result<Collected, Error> {
+) -> Result<Result<Collected, CollectError>, Error> {
     for warning in &access.notices {
         console.notice(&format!("warning: {warning}"));
     }
@@ -248,7 +251,7 @@ fn read(
     if let Some(notice) = not_closed {
         console.notice(&format!("warning: {notice}"));
     }
-    collected.map_err(failed)
+    Ok(collected)
 }
 
 /// What is missing, and what is assumed instead: on stderr, whatever the format.
@@ -351,11 +354,7 @@ fn known(
 }
 
 fn settings(config: &Config, access: &Access, stop: http::Stop) -> Result<http::Settings, Error> {
-    let ca_pem = config.ca_file.as_ref().map(std::fs::read).transpose();
-    let ca_pem = ca_pem.map_err(|error| {
-        let at = config.ca_file.as_deref().unwrap_or(Path::new("")).display();
-        Error::new(ErrorKind::Config, format!("cannot read `ca_file` `{at}`")).caused_by(&error)
-    })?;
+    let ca_pem = authority(config, access)?;
     let defaults = http::Settings::new(
         access.base_url.clone(),
         access.login.clone(),
@@ -379,20 +378,75 @@ fn settings(config: &Config, access: &Access, stop: http::Stop) -> Result<http::
     })
 }
 
+/// The private authority: that of `snapkey.toml`, else the one that the profile trusts.
+fn authority(config: &Config, access: &Access) -> Result<Option<Vec<u8>>, Error> {
+    let (path, setting) = match (&config.ca_file, &access.ca_file) {
+        (Some(path), _) => (path, "ca_file"),
+        (None, Some(path)) => (path, "ops_manager_ca_certificate"),
+        (None, None) => return Ok(None),
+    };
+    let pem = std::fs::read(path).map_err(|error| {
+        let message = format!("cannot read `{setting}` `{}`", path.display());
+        Error::new(ErrorKind::Config, message).caused_by(&error)
+    })?;
+    Ok(Some(pem))
+}
+
 fn in_flight(config: &Config) -> NonZeroUsize {
     NonZeroUsize::new(usize::from(config.collect.in_flight)).unwrap_or(NonZeroUsize::MIN)
 }
 
-fn failed(error: CollectError) -> Error {
-    let kind = if error.is_usage() {
-        ErrorKind::Usage
-    } else {
-        ErrorKind::Network
-    };
-    let told = Error::new(kind, error.to_string());
-    match std::error::Error::source(&error) {
+fn kind(error: &CollectError) -> ErrorKind {
+    match error {
+        usage if usage.is_usage() => ErrorKind::Usage,
+        CollectError::Write { .. } | CollectError::Read { .. } => ErrorKind::Io,
+        CollectError::BaseUrl(..)
+        | CollectError::Id(_)
+        | CollectError::Occupied { .. }
+        | CollectError::Other { .. }
+        | CollectError::Busy { .. }
+        | CollectError::Login(_)
+        | CollectError::Stopped { .. } => ErrorKind::Network,
+    }
+}
+
+/// What ended a collection into a folder that stays.
+fn failed(error: &CollectError) -> Error {
+    const GO_ON: &str = "the same command with `--resume` goes on where it was";
+    let told = Error::new(kind(error), error.to_string());
+    let told = match std::error::Error::source(error) {
         Some(source) => told.caused_by(source),
         None => told,
+    };
+    match error {
+        CollectError::Write { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            told.hint(format!("the disk is full: make room; {GO_ON}"))
+        }
+        CollectError::Write { .. } | CollectError::Stopped { .. } => told.hint(GO_ON),
+        CollectError::BaseUrl(..)
+        | CollectError::Id(_)
+        | CollectError::Occupied { .. }
+        | CollectError::Other { .. }
+        | CollectError::Busy { .. }
+        | CollectError::Read { .. }
+        | CollectError::Login(_) => told,
+    }
+}
+
+/// What ended a collection into a folder that goes with the run.
+fn lost(error: &CollectError) -> Error {
+    let told = Error::new(kind(error), "nothing was ingested").caused_by(error);
+    match error {
+        CollectError::Write { .. } | CollectError::Stopped { .. } => told.hint(
+            "`snapkey collect atlas --out DIR` keeps what was answered, and goes on with `--resume`",
+        ),
+        CollectError::BaseUrl(..)
+        | CollectError::Id(_)
+        | CollectError::Occupied { .. }
+        | CollectError::Other { .. }
+        | CollectError::Busy { .. }
+        | CollectError::Read { .. }
+        | CollectError::Login(_) => told,
     }
 }
 

@@ -347,7 +347,7 @@ fn for_ever(estate: &Estate, meant: impl Fn(&Step) -> bool) -> usize {
         let Step { name, nth } = case.step;
         atlas.fail(name, *nth, usize::MAX, case.way.clone());
         let timeout = if case.way == Fault::Silence {
-            Duration::from_secs(3)
+            Duration::from_secs(8)
         } else {
             PATIENT
         };

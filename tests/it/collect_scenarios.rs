@@ -4,6 +4,7 @@
 
 mod access;
 mod changes;
+mod documented;
 mod resume;
 
 use chrono::TimeDelta;
@@ -100,10 +101,7 @@ fn a_refresh_turns_stale_into_a_verdict() {
     kms.put(FORMER, Key::in_state("Enabled"));
     kms.put(SPARE, Key::in_state("Enabled"));
     let machine = Machine::of(&atlas, Login::ServiceAccount).with_aws(&kms);
-    let collected = machine.collect("bundle", &[]);
-    assert_eq!(collected.code, 0, "{}", collected.stderr);
-    machine.age("bundle", TimeDelta::hours(3));
-    machine.ingest("bundle", 0);
+    machine.take_in_of("bundle", TimeDelta::hours(3));
     atlas.change(|estate| {
         let main = estate.projects[0].cluster_mut("main");
         main.snapshots.push(taken(2, 2, 100, FORMER));
@@ -133,9 +131,7 @@ fn a_refresh_that_is_refused_leaves_it_unknown() {
     let kms = Aws::start();
     kms.put(SPARE, Key::in_state("Enabled"));
     let machine = Machine::of(&atlas, Login::ServiceAccount).with_aws(&kms);
-    assert_eq!(machine.collect("bundle", &[]).code, 0);
-    machine.age("bundle", TimeDelta::hours(3));
-    machine.ingest("bundle", 0);
+    machine.take_in_of("bundle", TimeDelta::hours(3));
     atlas.change(|estate| estate.projects[0].role = Role::Nothing);
     let ran = machine.run(&["--format", "json", "check", SPARE, "--refresh"]);
     assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);

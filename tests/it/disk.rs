@@ -271,3 +271,63 @@ fn a_read_only_disk_is_read_and_not_written() {
         );
     }
 }
+
+#[cfg(all(target_os = "linux", feature = "real-servers"))]
+#[test]
+fn a_full_disk_stops_a_collection_that_goes_on_when_there_is_room() {
+    use crate::emulator::atlas::estate::{Cluster, Estate, Form, Project, snapshot};
+    use crate::emulator::atlas::{API_KEY, Atlas};
+
+    let projects = (1..=6).map(|no| {
+        let mut main = Cluster::new(no, "main", Form::ReplicaSet);
+        let of = |n| {
+            snapshot(
+                100 * no + n,
+                "2026-01-01T02:00:00Z",
+                "2036-01-01T02:00:00Z",
+                None,
+            )
+        };
+        main.snapshots = (1..=90).map(of).collect();
+        Project::new(no, &format!("team-{no}")).with(main)
+    });
+    let atlas = Atlas::start(Estate {
+        projects: projects.collect(),
+    });
+    let (public, private) = API_KEY;
+    let place = Place::new();
+    let said = in_namespace(
+        &place,
+        &format!(
+            r#"
+            mount -t tmpfs -o size=256k tmpfs "$DISK" || exit 98
+            export MONGODB_ATLAS_BASE_URL={url} MONGODB_ATLAS_PUBLIC_API_KEY={public} MONGODB_ATLAS_PRIVATE_API_KEY={private}
+            run() {{ name=$1; shift; "$SNAPKEY" "$@" > "$OUT/$name" 2> "$OUT/$name-err"; echo $? > "$OUT/$name-code"; }}
+            run full collect atlas --out "$DISK/bundle"
+            run still collect atlas --resume --out "$DISK/bundle"
+            mount -o remount,size=8m "$DISK" || exit 98
+            run resumed --format json collect atlas --resume --out "$DISK/bundle"
+            run ingest --store :memory: ingest "$DISK/bundle"
+            "#,
+            url = atlas.url(),
+        ),
+    );
+    let file = |name: &str| std::fs::read_to_string(place.path().join("out").join(name)).unwrap();
+    let code = |name: &str| file(&format!("{name}-code"));
+    for name in ["full", "still"] {
+        let err = file(&format!("{name}-err"));
+        assert_eq!(code(name), "4\n", "{name}: {err}{said}");
+        assert_eq!(file(name), "", "{name}");
+        assert!(
+            err.starts_with("error: the bundle is not finished: cannot write `"),
+            "{name}: {err}"
+        );
+        let hint = "hint:  the disk is full: make room; the same command with `--resume` goes on";
+        assert!(err.contains(hint), "{name}: {err}");
+    }
+    let resumed: serde_json::Value = serde_json::from_str(&file("resumed")).unwrap();
+    assert_eq!(code("resumed"), "0\n", "{resumed}");
+    let count = |name: &str| resumed[name].as_u64().unwrap();
+    assert!(count("asked") < count("requests"), "{resumed}");
+    assert_eq!(code("ingest"), "0\n", "{}", file("ingest-err"));
+}

@@ -10,6 +10,7 @@ mod support;
 
 mod cli;
 mod collect_bundles;
+mod collect_crash;
 mod collect_faults;
 mod collect_scenarios;
 mod conformance_aws;

@@ -116,6 +116,15 @@ fn lists_that_cannot_be_trusted_are_named() {
             Some("answered 200, and the answer has no `results`"),
         ),
         (
+            "an error with rows",
+            [
+                vec![Reply::ok(&json!({"results": [], "errorCode": "X"}))],
+                vec![],
+                vec![],
+            ],
+            Some("answered 200, and the answer says of itself that it is an error"),
+        ),
+        (
             "an array",
             [vec![Reply::ok(&json!([1]))], vec![], vec![]],
             Some("answered 200, and the answer cannot be read as a page"),

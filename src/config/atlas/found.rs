@@ -14,7 +14,7 @@ pub(super) enum Origin {
 }
 
 /// The settings that are read, as a profile names them.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 11] = [
     "public_api_key",
     "private_api_key",
     "client_id",
@@ -24,14 +24,14 @@ const KEYS: [&str; 13] = [
     "auth_type",
     "service",
     "ops_manager_url",
-    "org_id",
-    "project_id",
     "ops_manager_ca_certificate",
     "ops_manager_skip_verify",
 ];
 
 /// Further variables of mongocli: they too make the Atlas CLI read its prefix alone.
-const OTHER_MCLI: [&str; 5] = [
+const OTHER_MCLI: [&str; 7] = [
+    "MCLI_ORG_ID",
+    "MCLI_PROJECT_ID",
     "MCLI_OUTPUT",
     "MCLI_PROFILE",
     "MCLI_MONGOSH_PATH",

@@ -233,23 +233,7 @@ fn environment_before_profile_and_a_profile_by_name() {
     }
     // Without a file, the environment is enough.
     let found = World::new().set(sa).access(None).unwrap();
-    assert_eq!(
-        (found.login, found.org, found.notices),
-        (account("sa-env"), None, vec![])
-    );
-}
-
-#[test]
-fn defaults_for_what_is_asked_about() {
-    let found = World::new().file(FILE).access(None).unwrap();
-    assert_eq!(found.org.as_deref(), Some("org-default"));
-    assert_eq!(found.project.as_deref(), Some("project-default"));
-    let world = World::new()
-        .file(FILE)
-        .set(&[("MONGODB_ATLAS_ORG_ID", "org-env")]);
-    let found = world.access(None).unwrap();
-    assert_eq!(found.org.as_deref(), Some("org-env"));
-    assert_eq!(found.login.identity(), "sa-default");
+    assert_eq!((found.login, found.notices), (account("sa-env"), vec![]));
 }
 
 #[test]
@@ -284,7 +268,6 @@ fn secrets_in_a_keyring_can_be_exported_beside_the_profile() {
     ]);
     let found = world.access(Some("ringed")).unwrap();
     assert_eq!(found.login, account("sa-env"));
-    assert_eq!(found.org.as_deref(), Some("org-ringed"));
 }
 
 #[test]
@@ -296,13 +279,9 @@ fn variables_of_mongocli_take_the_place_of_all_others() {
     let theirs = &[
         ("MCLI_PUBLIC_API_KEY", "key-mcli"),
         ("MCLI_PRIVATE_API_KEY", "hunter2-key-mcli"),
-        ("MCLI_ORG_ID", "org-mcli"),
     ];
     let found = World::new().set(own).set(theirs).access(None).unwrap();
-    assert_eq!(
-        (found.login, found.org.as_deref()),
-        (key("key-mcli"), Some("org-mcli"))
-    );
+    assert_eq!(found.login, key("key-mcli"));
     assert!(
         found.notices[0].contains("`MONGODB_ATLAS_PUBLIC_API_KEY`"),
         "{:?}",
@@ -314,7 +293,12 @@ fn variables_of_mongocli_take_the_place_of_all_others() {
         found.notices
     );
     // One is enough, whatever it says.
-    for name in ["MCLI_OUTPUT", "MCLI_OPS_MANAGER_SKIP_VERIFY"] {
+    for name in [
+        "MCLI_OUTPUT",
+        "MCLI_OPS_MANAGER_SKIP_VERIFY",
+        "MCLI_ORG_ID",
+        "MCLI_PROJECT_ID",
+    ] {
         let refused = World::new().set(own).set(&[(name, "x")]).access(None);
         assert!(refused.is_err(), "{name}");
     }

@@ -27,6 +27,8 @@ pub(super) struct Manifest {
     pub(super) root: RootId,
     /// Public id of the credential.
     pub(super) identity: Option<String>,
+    /// Its collector was stopped before the end.
+    pub(super) unfinished: bool,
     /// Digest of the manifest: the same for the same bundle.
     pub(super) run: String,
     pub(super) entries: Vec<Entry>,
@@ -91,10 +93,15 @@ fn read_from(input: impl Read, now: Timestamp) -> Result<Manifest, ManifestError
     };
     let parsed = parse(&mut input, now).map_err(|why| unusable(&why))?;
     let (members, entries, rejects, unneeded) = parsed;
-    let (root, identity) = header(&members)?;
+    let Header {
+        root,
+        identity,
+        unfinished,
+    } = header(&members)?;
     Ok(Manifest {
         root,
         identity,
+        unfinished,
         run: digest(&input.hash.finalize()),
         entries,
         rejects,
@@ -169,7 +176,14 @@ fn parse(input: impl Read, now: Timestamp) -> Result<Parsed, String> {
     Ok((members, entries, rejects, unneeded))
 }
 
-fn header(members: &Node) -> Result<(RootId, Option<String>), ManifestError> {
+/// What stands around the requests.
+struct Header {
+    root: RootId,
+    identity: Option<String>,
+    unfinished: bool,
+}
+
+fn header(members: &Node) -> Result<Header, ManifestError> {
     let mut fields = Fields::of(members).map_err(|why| unusable(&why))?;
     match fields.text("format") {
         Some(FORMAT) => {}
@@ -210,6 +224,7 @@ fn header(members: &Node) -> Result<(RootId, Option<String>), ManifestError> {
         .and_then(scope)
         .ok_or_else(|| unusable("names no `scope` that snapkey knows"))?;
     let identity = fields.text("identity").map(str::to_owned);
+    let unfinished = !matches!(fields.any("unfinished"), None | Some(Node::Bool(false)));
     if let Some(flaw) = fields.into_flaws().into_iter().next() {
         return Err(unusable(&format!("is refused: {flaw}")));
     }
@@ -218,7 +233,11 @@ fn header(members: &Node) -> Result<(RootId, Option<String>), ManifestError> {
         base_url,
         scope,
     };
-    Ok((root, identity))
+    Ok(Header {
+        root,
+        identity,
+        unfinished,
+    })
 }
 
 fn scope(node: &Node) -> Option<Scope> {

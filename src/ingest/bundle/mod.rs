@@ -92,7 +92,15 @@ impl<I: Intake> Bundle<'_, I> {
             projects_listed |= matches!(list.target.kind, Kind::Groups | Kind::OrgGroups);
             self.list(&list)?;
         }
-        if !projects_listed {
+        // One that names no request yet lacks more than a list.
+        let begun = manifest.unfinished && manifest.entries.is_empty();
+        if manifest.unfinished {
+            self.gap(&format!(
+                "`snapkey collect` was stopped before its end: go on with `{}`",
+                self.resume()
+            ));
+        }
+        if !(projects_listed || begun) {
             self.stated_projects()?;
         }
         for entry in &manifest.entries {
@@ -105,6 +113,20 @@ impl<I: Intake> Bundle<'_, I> {
             }
         }
         Ok(())
+    }
+
+    /// The command that finishes the bundle, as it was begun. What is no plain word is left out:
+    /// somebody may paste it into a shell.
+    fn resume(&self) -> String {
+        let (flag, ids): (&str, &[String]) = match &self.manifest.root.scope {
+            Scope::AllVisible => ("", &[]),
+            Scope::Org(org) => ("--org", std::slice::from_ref(org)),
+            Scope::Projects(ids) => ("--project", ids),
+        };
+        let is_plain = |id: &&String| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let plain = ids.iter().filter(is_plain);
+        let scope: String = plain.map(|id| format!(" {flag} {id}")).collect();
+        format!("snapkey collect atlas --resume --out {}{scope}", self.name)
     }
 
     /// A bundle of stated projects lists them by having asked for them.

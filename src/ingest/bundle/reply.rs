@@ -22,6 +22,7 @@ use crate::model::ProjectRef;
 use crate::model::intake::Intake;
 use crate::model::reading::{Content, Gap, Scope};
 
+const ERROR_FRAME: &str = "says of itself that it is an error";
 const BROKEN_FRAME: &str = "cannot be read besides its rows";
 
 /// Reads the file of one request.
@@ -155,6 +156,8 @@ impl<I: Intake> ReplyReader<'_, '_, I> {
             self.flawed(Gap::BodyUnreadable, "", BROKEN_FRAME);
         } else if frame.torn || frame.owner.contradicts(self.target) {
             self.flawed(Gap::WrongOwner, "", "names another owner behind its rows");
+        } else if frame.is_error() {
+            self.flawed(Gap::BodyUnreadable, "", ERROR_FRAME);
         }
         let (torn, ids) = std::mem::take(&mut self.tally.ids).finish();
         if torn {

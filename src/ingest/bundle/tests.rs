@@ -326,6 +326,26 @@ fn a_damaged_page_shows_what_it_can_and_is_not_whole() {
         ),
         (r#"{"status":503,"results":[]}"#, "503 -", 0, 0),
         (
+            r#"{"results":[],"error":500,"errorCode":"X"}"#,
+            "500 X",
+            0,
+            0,
+        ),
+        // Behind rows that were handed out, or without a status.
+        (
+            r#"{"links":[],"results":[],"error":500,"errorCode":"X"}"#,
+            "body-unreadable",
+            0,
+            1,
+        ),
+        (
+            r#"{"links":[],"results":[{"id":"a","type":"replicaSet"}],"status":404}"#,
+            "body-unreadable",
+            1,
+            1,
+        ),
+        (r#"{"errorCode":"X","results":[]}"#, "body-unreadable", 0, 1),
+        (
             r#"{"status":404,"content":{"error":404,"errorCode":"X"}}"#,
             "404 X",
             0,

@@ -205,9 +205,8 @@ impl<I: Intake> Loose<'_, '_, I> {
             while let Ok(Some(_)) = splitter.next_row() {}
             return Ok(splitter.tail().map(drop));
         }
-        if frame.damaged || frame.torn {
-            self.flaw = Some(Gap::BodyUnreadable);
-            self.reject(String::new(), "a page cannot be read besides its rows");
+        if frame.damaged || frame.torn || frame.is_error() {
+            self.flaw_page();
         }
         let target = frame.itself.as_ref().map(|request| &request.target);
         let around = Around {
@@ -229,9 +228,24 @@ impl<I: Intake> Loose<'_, '_, I> {
         let numbered = frame.itself.as_ref().map(|r| (r.page, r.size));
         self.end_container(numbered, frame.next);
         if ended.is_ok() {
-            ended = splitter.tail().map(drop);
+            match splitter.tail() {
+                Ok(tail) => {
+                    let mut end = PageFrame::default();
+                    end.tail(tail);
+                    let known = frame.damaged || frame.torn || frame.is_error();
+                    if !known && (end.damaged || end.is_error()) {
+                        self.flaw_page();
+                    }
+                }
+                Err(cut) => ended = Err(cut),
+            }
         }
         Ok(ended)
+    }
+
+    fn flaw_page(&mut self) {
+        self.flaw = Some(Gap::BodyUnreadable);
+        self.reject(String::new(), "a page cannot be read besides its rows");
     }
 
     /// A page of a list that names itself counts even without rows.

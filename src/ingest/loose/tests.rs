@@ -32,6 +32,32 @@ fn page_of(path: &str, rows: &str) -> String {
     )
 }
 
+/// What stands behind the rows is read as well as what stands before them.
+#[test]
+fn a_page_that_contradicts_itself_behind_its_rows_is_no_whole_list() {
+    let list = "/groups/g/clusters/c/backup/snapshots?pageNum=1&itemsPerPage=100";
+    let row = r#"{"id":"s","type":"replicaSet","status":"completed"}"#;
+    let sound = page_of(list, row);
+    let told = |text: &str| {
+        let ran = piped(text, &complete());
+        (ran.recorder.told(), ran.report.rejected)
+    };
+    let (whole, rejected) = told(&sound);
+    assert_eq!(rejected, 0);
+    for behind in [
+        r#""error":503"#,
+        r#""status":404"#,
+        r#""errorCode":"X""#,
+        r#""results":[]"#,
+        r#""links":7"#,
+    ] {
+        let text = sound.replace(r#""totalCount":1"#, behind);
+        let (cut, rejected) = told(&text);
+        assert_eq!(rejected, 1, "{behind}");
+        assert_ne!(cut, whole, "{behind}");
+    }
+}
+
 #[test]
 fn every_way_to_print_a_snapshot_reads_the_same() {
     let row = format!(r#"{{"id":"s","type":"replicaSet","status":"completed",{LINKS}}}"#);

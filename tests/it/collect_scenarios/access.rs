@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::{CURRENT, SPARE, estate, only_read, orders, taken};
+use super::{CURRENT, SPARE, estate, only_read, orders, replica_set, taken};
 use crate::emulator::atlas::estate::{Cluster, Form, Project, Role, id};
 use crate::emulator::atlas::login::MOST_TOKENS;
 use crate::emulator::atlas::{Atlas, Fault, MARK, Request, SERVICE_ACCOUNT};
@@ -331,4 +331,105 @@ fn a_refused_login_says_why() {
             assert_eq!(spare.said(), "unknown 3", "{name}: {}", spare.document);
         }
     }
+}
+
+/// What is a default for commands about one project would make the rest of the estate vanish.
+#[test]
+fn defaults_of_the_profile_narrow_nothing() {
+    let mut foreign = Project::new(2, "foreign");
+    foreign.org = id(0, 2);
+    let atlas = Atlas::start(estate([orders(), foreign]));
+    let mut machine = Machine::of(&atlas, Login::ServiceAccount);
+    machine.set("MONGODB_ATLAS_ORG_ID", &id(0, 1));
+    machine.set("MONGODB_ATLAS_PROJECT_ID", &id(1, 1));
+    machine.place.write(
+        if cfg!(target_os = "macos") {
+            "Library/Application Support/atlascli/config.toml"
+        } else {
+            ".config/atlascli/config.toml"
+        },
+        &format!(
+            "[default]\norg_id = '{}'\nproject_id = '{}'\n",
+            id(0, 1),
+            id(1, 1)
+        ),
+    );
+    let (code, collected) = machine.json(&["collect", "atlas", "--out", "bundle"]);
+    assert_eq!(
+        (code, &collected["projects"]),
+        (0, &2.into()),
+        "{collected}"
+    );
+    let manifest = machine.manifest("bundle");
+    assert_eq!(manifest["scope"], json!({"all_visible": true}));
+}
+
+/// A private authority is that of `snapkey.toml`, else that of the profile; one that cannot be
+/// used is named, and nothing is asked.
+#[test]
+fn an_authority_that_cannot_be_used_ends_the_run() {
+    let atlas = Atlas::start(estate([orders()]));
+    let mut machine = Machine::of(&atlas, Login::ServiceAccount);
+    machine.set("MONGODB_ATLAS_OPS_MANAGER_CA_CERTIFICATE", "theirs.pem");
+    let refused = machine.collect("bundle", &[]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    let told = "cannot read `ops_manager_ca_certificate` `theirs.pem`";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    machine
+        .place
+        .write("snapkey.toml", "ca_file = \"ours.pem\"\n");
+    let refused = machine.collect("bundle", &[]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    let told = "cannot read `ca_file` `";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    assert!(refused.stderr.contains("ours.pem"), "{}", refused.stderr);
+    assert!(!machine.path("bundle").exists());
+    assert!(atlas.log().is_empty());
+}
+
+/// An import that leaves projects incomplete says which, and what each lacks; files that are no
+/// bundle never complete one, and that is nothing to be told.
+#[test]
+fn incomplete_projects_are_named_when_they_are_ingested() {
+    let projects = (1..=5).map(|no| Project::new(no, &format!("team-{no}")));
+    let mut projects: Vec<Project> = projects.collect();
+    for project in &mut projects[..4] {
+        project.role = Role::Nothing;
+    }
+    projects[0].role = Role::ReadOnly;
+    let mut stuck = replica_set(1, "stuck");
+    stuck.no_snapshots = Some((404, "CLUSTER_NOT_FOUND"));
+    stuck.schedule = None;
+    projects[0].clusters.push(stuck);
+    let atlas = Atlas::start(estate(projects));
+    let machine = Machine::of(&atlas, Login::ServiceAccount);
+    assert_eq!(machine.collect("bundle", &[]).code, 3);
+    let ran = machine.run(&["ingest", "bundle"]);
+    assert_eq!(ran.code, 3);
+    let told: Vec<&str> = ran.stderr.lines().collect();
+    let [told] = told.as_slice() else {
+        panic!("not one notice: {}", ran.stderr);
+    };
+    let begins = format!(
+        "warning: 4 projects are incomplete, and no key of theirs is `safe`: `{}` (team-1): no backup \
+         schedule of cluster `stuck`: answered 404 ",
+        id(1, 1)
+    );
+    assert!(told.starts_with(&begins), "{told}");
+    assert!(told.contains(", and 1 more gap; `"), "{told}");
+    assert!(
+        told.contains(&format!("`{}` (team-3): no ", id(1, 3))),
+        "{told}"
+    );
+    assert!(!told.contains("team-4"), "{told}");
+    assert!(told.ends_with(", and 1 more project"), "{told}");
+    let quiet = machine.run(&["--quiet", "ingest", "bundle"]);
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (3, ""));
+
+    let row = r#"{"id": "66aa00020000000000000001", "name": "main", "clusterType": "REPLICASET"}"#;
+    let page = format!(r#"{{"results": [{row}], "totalCount": 1}}"#);
+    let page = machine.place.write("loose/clusters.json", &page);
+    let loose = ["--store", "loose.db", "ingest", "--project", "p"];
+    let ran = machine.run(&[&loose[..], &[page.to_str().unwrap()]].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
 }

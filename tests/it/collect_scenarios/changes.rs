@@ -76,10 +76,7 @@ fn a_recreated_name_proves_no_absence() {
         .with(replica_set(1, "main").with(taken(1, 400, 200, FORMER)));
     let atlas = Atlas::start(estate([project]));
     let machine = Machine::of(&atlas, Login::ServiceAccount);
-    let collected = machine.collect("before", &[]);
-    assert_eq!(collected.code, 0, "{}", collected.stderr);
-    machine.age("before", TimeDelta::days(2));
-    machine.ingest("before", 0);
+    machine.take_in_of("before", TimeDelta::days(2));
     atlas.change(|estate| {
         let project = &mut estate.projects[0];
         project.cluster_mut("main").deleted = true;
@@ -139,10 +136,7 @@ fn a_moved_expiry_moves_the_date() {
     let project = orders().with(replica_set(2, "old").with(taken(2, 400, 50, FORMER)));
     let atlas = Atlas::start(estate([project]));
     let machine = Machine::of(&atlas, Login::ServiceAccount);
-    let collected = machine.collect("before", &[]);
-    assert_eq!(collected.code, 0, "{}", collected.stderr);
-    machine.age("before", TimeDelta::hours(5));
-    machine.ingest("before", 0);
+    machine.take_in_of("before", TimeDelta::hours(5));
     let until = |machine: &Machine| {
         let checked = machine.check(FORMER);
         assert_eq!(checked.code, 1, "{}", checked.document);
@@ -180,10 +174,7 @@ fn a_rotation_is_under_way_until_every_cluster_followed() {
         .with(ledger);
     let atlas = Atlas::start(estate([project]));
     let machine = Machine::of(&atlas, Login::ServiceAccount);
-    let collected = machine.collect("before", &[]);
-    assert_eq!(collected.code, 0, "{}", collected.stderr);
-    machine.age("before", TimeDelta::days(1));
-    machine.ingest("before", 0);
+    machine.take_in_of("before", TimeDelta::days(1));
     atlas.change(|estate| {
         let project = &mut estate.projects[0];
         project.set_aws_key(CURRENT);
@@ -220,10 +211,7 @@ fn a_window_of_point_in_time_restore_is_waited_for() {
     let machine = Machine::of(&atlas, Login::ServiceAccount);
     machine.place.write("keys.ndjson", &enabled(&[SPARE]));
     machine.ingest("keys.ndjson", 0);
-    let collected = machine.collect("before", &[]);
-    assert_eq!(collected.code, 0, "{}", collected.stderr);
-    machine.age("before", TimeDelta::hours(120));
-    machine.ingest("before", 0);
+    machine.take_in_of("before", TimeDelta::hours(120));
     // Rotated 110 hours ago; the first snapshot under the successor is 96 hours old.
     let rotated =
         |hours| json!({"created": hours_ago(hours), "eventTypeName": "AWS_ENCRYPTION_KEY_ROTATED"});
@@ -277,10 +265,7 @@ fn a_key_that_nobody_saw_may_be_any() {
     let machine = Machine::of(&atlas, Login::ServiceAccount);
     machine.place.write("keys.ndjson", &enabled(&[SPARE]));
     machine.ingest("keys.ndjson", 0);
-    let collected = machine.collect("before", &[]);
-    assert_eq!(collected.code, 0, "{}", collected.stderr);
-    machine.age("before", TimeDelta::minutes(40));
-    machine.ingest("before", 0);
+    machine.take_in_of("before", TimeDelta::minutes(40));
     let before = machine.check(SPARE);
     assert_eq!(before.said(), "safe 0", "{}", before.document);
     let rotated = |ago| {

@@ -111,6 +111,14 @@ impl Machine {
         self.ingest(name, 0);
     }
 
+    /// Takes in what was collected just now as if it had been so long ago.
+    pub(crate) fn take_in_of(&self, name: &str, ago: TimeDelta) {
+        let ran = self.collect(name, &[]);
+        assert_eq!(ran.code, 0, "collect {name}: {}", ran.stderr);
+        self.age(name, ago);
+        self.ingest(name, 0);
+    }
+
     pub(crate) fn ingest(&self, name: &str, code: i32) {
         let ran = self.run(&["ingest", name]);
         assert_eq!(ran.code, code, "ingest {name}: {}", ran.stderr);

@@ -282,15 +282,25 @@ impl Atlas {
 
     /// Waits until a request whose target holds `needle` has arrived.
     pub(crate) fn wait_for(&self, needle: &str) {
-        let lacks = |world: &mut World| !world.log.iter().any(|r| r.target.contains(needle));
+        let came = |log: &[Request]| log.iter().any(|r| r.target.contains(needle));
+        assert!(self.wait_until(came), "nobody asked for {needle}");
+    }
+
+    /// Waits until so many requests have arrived.
+    pub(crate) fn wait_for_requests(&self, count: usize) {
+        let came = |log: &[Request]| log.len() >= count;
+        assert!(self.wait_until(came), "nobody asked {count} times");
+    }
+
+    fn wait_until(&self, holds: impl Fn(&[Request]) -> bool) -> bool {
         let patience = Duration::from_secs(60);
+        let lacks = |world: &mut World| !holds(&world.log);
         let waited = self
             .shared
             .logged
             .wait_timeout_while(self.world(), patience, lacks);
-        let (world, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-        drop(world);
-        assert!(!waited.timed_out(), "nobody asked for {needle}");
+        let (_world, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        !waited.timed_out()
     }
 }
 
