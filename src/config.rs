@@ -16,7 +16,7 @@ use crate::cli;
 use crate::error::{Error, ErrorKind};
 use crate::model::policy::KmipServer;
 use crate::model::verdict::{Code, Level};
-use crate::model::{Policy, Timestamp};
+use crate::model::{AwsRole, KeyId, Policy, Timestamp};
 
 use section::{Problem, Section};
 
@@ -51,6 +51,8 @@ pub struct Config {
     /// `[[kmip]]`; their names and groups are in the policy too.
     pub kmip: Vec<KmipEndpoint>,
     pub gcp: Gcp,
+    /// `role_arn` of `[[key]]`: in which role AWS is asked about a key.
+    pub aws_roles: BTreeMap<KeyId, AwsRole>,
     pub collect: Collect,
     /// Seconds that one run of probes may take; `None`: as long as it takes.
     pub probe_deadline: Option<i64>,
@@ -161,6 +163,7 @@ pub fn load(global: &cli::Global, environment: Environment<'_>) -> Result<Config
         ca_file: content.ca_file,
         kmip: content.kmip,
         gcp: content.gcp,
+        aws_roles: content.aws_roles,
         collect: content.collect,
         probe_deadline: content.probe_deadline,
         as_of: global.as_of,
@@ -216,6 +219,7 @@ struct Content {
     ca_file: Option<PathBuf>,
     kmip: Vec<KmipEndpoint>,
     gcp: Gcp,
+    aws_roles: BTreeMap<KeyId, AwsRole>,
     collect: Collect,
     probe_deadline: Option<i64>,
 }
@@ -245,6 +249,7 @@ fn top_level(top: &mut Section<'_>, folder: &Path) -> Content {
     let kmip = top.tables("kmip", |section| kmip_endpoint(section, folder));
     contradictory_servers(top, &kmip);
     let mut probe_deadline = None;
+    let (keys, aws_roles) = statements::keys(top);
     let policy = Policy {
         max_probe_age: top
             .duration("max_probe_age")
@@ -264,7 +269,7 @@ fn top_level(top: &mut Section<'_>, folder: &Path) -> Content {
                 probe.text("identity")
             })
             .flatten(),
-        keys: statements::keys(top),
+        keys,
         projects: statements::projects(top),
         holds: top.tables("hold", statements::hold),
         retired_keys: top.tables("retired_key", statements::retired_key),
@@ -289,6 +294,7 @@ fn top_level(top: &mut Section<'_>, folder: &Path) -> Content {
                 projects: gcp.texts("projects"),
             })
             .unwrap_or_default(),
+        aws_roles,
         probe_deadline,
         collect: top.table("collect", collect).unwrap_or_default(),
     }

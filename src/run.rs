@@ -11,6 +11,7 @@ use std::io::{self, Read, Write};
 
 use chrono::Utc;
 
+use self::probe::LastUses;
 use crate::assess::gate;
 use crate::cli::{self, Cli, Command, Download, Input};
 use crate::config::{self, Config, StoreAt};
@@ -192,7 +193,13 @@ impl Session<'_, '_> {
             let age = (!args.refresh).then_some(self.config.policy.max_probe_age / 2);
             probe::all_in_use(&mut store, &self.config, age, self.console)?
         } else {
-            probe::named(&mut store, &self.config, &args.keys, self.console)?
+            probe::named(
+                &mut store,
+                &self.config,
+                &args.keys,
+                LastUses::Asked,
+                self.console,
+            )?
         };
         let code = asked.exit_code();
         let report = asked.report(wall_clock(), code);
@@ -255,7 +262,13 @@ impl Session<'_, '_> {
             .chain(&args.to)
             .cloned()
             .collect();
-        let asked = probe::named(&mut store, &self.config, &keys, self.console)?;
+        let asked = probe::named(
+            &mut store,
+            &self.config,
+            &keys,
+            LastUses::NotAsked,
+            self.console,
+        )?;
         asked.tell(self.console);
         Ok(store)
     }

@@ -44,6 +44,10 @@ fn main() -> Result<()> {
             baseline::ingest(bundle.as_ref(), pages.as_ref(), store.as_ref())
         }
         ["baseline-select", store] => baseline::select(store.as_ref()),
+        // The library's own probes, with bounds that the command does not offer.
+        ["probe-client", service, keys, in_flight] => {
+            probe::client(service.parse()?, keys.parse()?, in_flight.parse()?)
+        }
         ["generate", folder, snapshots] => {
             let written = generate::write(folder.as_ref(), snapshots.parse()?, 1)?;
             println!("{}", written.one_key);
@@ -220,8 +224,19 @@ fn measure_all(snapshots: u64) -> Result<()> {
         );
     }
 
+    println!("\nprobes at 20 ms, quota off  probes/s   ideal  ratio  processor time of one");
+    for in_flight in [1, 16, 64, 256] {
+        let many = probe::many(&this, in_flight)?;
+        println!(
+            "{in_flight:>3} at a time                {:>8.0} {:>7.0} {:>6.2} {:>16.0} us",
+            many.probes / many.took.as_secs_f64(),
+            many.probes / many.least.as_secs_f64(),
+            ratio(many.took, many.least),
+            many.busy.as_secs_f64() * 1e6 / many.probes,
+        );
+    }
     println!(
-        "check KEY with a tenth of the snapshots: {:.4} s, busy for {:.3} s",
+        "\ncheck KEY with a tenth of the snapshots: {:.4} s, busy for {:.3} s",
         small_check.took.as_secs_f64(),
         small_check.busy.as_secs_f64()
     );

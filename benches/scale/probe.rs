@@ -1,14 +1,22 @@
-//! How long `snapkey probe` takes to ask a key service about many keys; of each it says, after a
-//! while, that it is enabled.
+//! How long `snapkey probe` takes to ask a key service about many keys, of each of which it says
+//! after a while that it is enabled; and how many the library asks about when it may have more or
+//! fewer questions under way than the command has.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use aws_config::{Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use snapkey::model::{Observation, Timestamp};
+use snapkey::probe::aws::AwsProbe;
+use snapkey::probe::{Limits, Probes, Target, probe_all};
 
 use crate::measure::run;
 use crate::service::{Answer, Asked, Request, one_call, serve};
@@ -37,6 +45,77 @@ pub(crate) fn by_quota(folder: &Path, snapkey: &dyn Fn(&[&str]) -> Command) -> R
     let took = ask(folder, snapkey, service, keys)?;
     let least = Duration::from_secs(1) * keys / PER_SECOND;
     Ok(Asked { took, least })
+}
+
+/// What so many questions under way came to.
+pub(crate) struct Many {
+    pub(crate) probes: f64,
+    pub(crate) took: Duration,
+    /// Processor time of the asking process alone, its start included.
+    pub(crate) busy: Duration,
+    pub(crate) least: Duration,
+}
+
+/// Asks without a quota, in a process of its own (`this` program), for some four seconds.
+pub(crate) fn many(this: &Path, in_flight: u32) -> Result<Many> {
+    let service = serve(Duration::from_millis(20), answer)?;
+    // More are more than two processors can ask about in the time.
+    let keys = 200 * in_flight.min(128);
+    let mut client = Command::new(this);
+    client
+        .arg("probe-client")
+        .args([service.to_string(), keys.to_string(), in_flight.to_string()]);
+    let asked = run(&mut client, &[0])?;
+    Ok(Many {
+        probes: f64::from(keys),
+        took: asked.took,
+        busy: asked.busy,
+        least: one_call(service, "POST / HTTP/1.1", &question(0))? * keys / in_flight,
+    })
+}
+
+/// The process that asks; an error if a key got no answer.
+pub(crate) fn client(service: SocketAddr, keys: u32, in_flight: usize) -> Result<()> {
+    let config = SdkConfig::builder()
+        .region(Region::new("us-east-1"))
+        .endpoint_url(format!("http://{service}"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "AKIDBENCH",
+            "none",
+            None,
+            None,
+            "bench",
+        )))
+        .build();
+    let probes = Probes::new(AwsProbe::from_config(config));
+    let targets = (0..keys)
+        .map(|no| Ok(Target::Key(arn(no).parse()?)))
+        .collect::<Result<_>>()?;
+    let limits = Limits {
+        in_flight: NonZeroUsize::new(in_flight).context("nothing under way")?,
+        per_second: None,
+        ..Limits::default()
+    };
+    let at = Timestamp::floor("2026-11-01T00:00:00Z")?;
+    let mut settled = 0;
+    let mut count = |answer: snapkey::probe::Answer| {
+        let definite = |o: &Observation| o.condition.is_definite();
+        settled += answer.observations.iter().filter(|o| definite(o)).count();
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let never = std::future::pending();
+    let clock = || at;
+    runtime.block_on(probe_all(
+        targets, &probes, &limits, &clock, &mut count, never,
+    ));
+    anyhow::ensure!(
+        settled == usize::try_from(keys)?,
+        "{settled} of {keys} keys got an answer"
+    );
+    Ok(())
 }
 
 /// One run of `snapkey probe` over a new store that names so many keys.

@@ -9,7 +9,7 @@ use crate::model::key_id::{Match, Provider, Spelling};
 use crate::model::policy::{
     AbsentKey, CustomerKeys, Hold, KeyStatement, ProjectStatement, RetiredKey,
 };
-use crate::model::{KeyId, Timestamp};
+use crate::model::{AwsRole, KeyId, Timestamp};
 
 /// When a statement was made, and why.
 fn dated(section: &mut Section<'_>) -> Option<(Timestamp, String)> {
@@ -20,9 +20,11 @@ fn dated(section: &mut Section<'_>) -> Option<(Timestamp, String)> {
     Some((stated?, reason?))
 }
 
-/// `[[key]]`, none of which gives one id two keys.
-pub(super) fn keys(top: &mut Section<'_>) -> Vec<KeyStatement> {
-    let all = top.tables("key", key);
+/// `[[key]]`, none of which gives one id two keys, and the roles in which AWS is asked about
+/// some of them, no key having two.
+pub(super) fn keys(top: &mut Section<'_>) -> (Vec<KeyStatement>, BTreeMap<KeyId, AwsRole>) {
+    let (all, roles): (Vec<KeyStatement>, Vec<Option<AwsRole>>) =
+        top.tables("key", key).into_iter().unzip();
     let mut said: BTreeMap<(Spelling, Option<&str>), &KeyId> = BTreeMap::new();
     for statement in &all {
         // Two ways to spell one id are one id.
@@ -39,26 +41,40 @@ pub(super) fn keys(top: &mut Section<'_>) -> Vec<KeyStatement> {
             );
         }
     }
-    all
+    let mut asked_as: BTreeMap<KeyId, AwsRole> = BTreeMap::new();
+    for (statement, role) in all.iter().zip(roles) {
+        let Some(role) = role else { continue };
+        if let Some(other) = asked_as.insert(statement.is.clone(), role.clone())
+            && other != role
+        {
+            top.problem(
+                "key",
+                format!(
+                    "`{}` is to be asked about as `{}` and `{}`, or with two external ids",
+                    statement.is,
+                    other.arn(),
+                    role.arn()
+                ),
+            );
+        }
+    }
+    (all, asked_as)
 }
 
-fn key(section: &mut Section<'_>) -> Option<KeyStatement> {
+fn key(section: &mut Section<'_>) -> Option<(KeyStatement, Option<AwsRole>)> {
     let id = section.text("id");
     let id = section.required("id", id);
     let is = section.text("is");
     let is = section.required("is", is);
     let project = section.text("project");
     let dated = dated(section);
-    section.not_read("role_arn");
-    section.not_read("external_id");
-    let is = match KeyId::from_str(&is?) {
-        Ok(is) => is,
-        Err(error) => {
-            section.problem("is", error.to_string());
-            return None;
-        }
-    };
-    let id = id?;
+    let is = is.and_then(|is| {
+        KeyId::from_str(&is)
+            .inspect_err(|error| section.problem("is", error.to_string()))
+            .ok()
+    });
+    let role = role(section, is.as_ref());
+    let (id, is) = (id?, is?);
     let spelled = Spelling::read(&id);
     let fits = match &spelled {
         Spelling::AwsAlias(_) => {
@@ -80,13 +96,58 @@ fn key(section: &mut Section<'_>) -> Option<KeyStatement> {
         return None;
     }
     let (stated, reason) = dated?;
-    Some(KeyStatement {
+    let statement = KeyStatement {
         id,
         is,
         project,
         stated,
         reason,
-    })
+    };
+    Some((statement, role))
+}
+
+/// `role_arn` and `external_id`: the role in which AWS is asked about the key `is`.
+fn role(section: &mut Section<'_>, is: Option<&KeyId>) -> Option<AwsRole> {
+    const ARN: &str = "role_arn";
+    const EXTERNAL_ID: &str = "external_id";
+    let arn = section.text(ARN);
+    let external_id = section.text(EXTERNAL_ID);
+    if let Some(key) = is.filter(|key| key.aws().is_none()) {
+        for (name, given) in [(ARN, &arn), (EXTERNAL_ID, &external_id)] {
+            if given.is_some() {
+                section.problem(
+                    name,
+                    format!("`{key}` is no AWS key; only those have roles"),
+                );
+            }
+        }
+        return None;
+    }
+    let Some(arn) = arn else {
+        if external_id.is_some() {
+            section.problem(EXTERNAL_ID, "there is no `role_arn` that it could be for");
+        }
+        return None;
+    };
+    let role = AwsRole::read(&arn)
+        .inspect_err(|error| section.problem(ARN, error.to_string()))
+        .ok()?;
+    // Credentials of one partition are unknown in all others.
+    if let Some(key) = is.and_then(KeyId::aws)
+        && key.partition() != role.partition()
+    {
+        section.problem(
+            ARN,
+            format!("`{arn}` is of another partition than `{key}`, where it counts for nothing"),
+        );
+    }
+    match external_id {
+        None => Some(role),
+        Some(external_id) => role
+            .with_external_id(&external_id)
+            .inspect_err(|error| section.problem(EXTERNAL_ID, error.to_string()))
+            .ok(),
+    }
 }
 
 /// `[[project]]`, at most one for each project.

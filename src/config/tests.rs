@@ -51,6 +51,7 @@ fn the_example_is_every_default() {
     assert!(as_it_stands.policy.levels.is_empty());
     assert_eq!(spelled_out.policy.levels.len(), Code::ALL.len());
     assert_eq!(spelled_out.policy.keys.len(), 1);
+    assert_eq!(spelled_out.aws_roles.len(), 1);
     assert_eq!(spelled_out.policy.projects.len(), 1);
     assert_eq!(spelled_out.policy.holds.len(), 1);
     assert_eq!(spelled_out.policy.retired_keys.len(), 1);
@@ -83,6 +84,8 @@ fn the_example_is_every_default() {
         "id",
         "is",
         "project",
+        "role_arn",
+        "external_id",
         "stated",
         "reason",
         "[[project]]",
@@ -147,7 +150,9 @@ fn everything_that_can_be_said() {
         gcp,
         collect,
         probe_deadline,
+        aws_roles,
     } = content;
+    assert!(aws_roles.is_empty());
     assert_eq!(
         (
             policy.max_probe_age,
@@ -283,17 +288,90 @@ fn the_key_map_completes_and_never_overrides() {
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].contains(expected), "{told:?}");
     }
-    let told = problems(&key_statement(
-        UUID,
-        ARN,
-        "role_arn = 'r'\nexternal_id = 'x'",
-    ));
+}
+
+const ROLE: &str = "arn:aws:iam::111122223333:role/snapkey-audit";
+
+#[test]
+fn a_key_may_be_asked_about_in_a_role() {
+    let plain = key_statement(UUID, ARN, "");
+    assert!(read_here(&plain).unwrap().aws_roles.is_empty());
+    let with = key_statement(UUID, ARN, &format!("role_arn = '{ROLE}'"));
+    let both = key_statement(
+        OTHER_ARN,
+        OTHER_ARN,
+        &format!("role_arn = '{ROLE}'\nexternal_id = 'backup:42'"),
+    );
+    // Said twice is said once, and what says nothing of a role takes none away.
+    let content = read_here(&[with.as_str(), &with, &plain, &both].concat()).unwrap();
+    let role = AwsRole::read(ROLE).unwrap();
     assert_eq!(
-        told,
+        content.aws_roles,
+        BTreeMap::from([
+            (ARN.parse().unwrap(), role.clone()),
+            (
+                OTHER_ARN.parse().unwrap(),
+                role.with_external_id("backup:42").unwrap()
+            ),
+        ])
+    );
+    assert_eq!(content.policy.keys.len(), 4);
+}
+
+#[test]
+fn everything_that_is_wrong_with_roles_is_told_at_once() {
+    let azure = "https://vault-a.vault.azure.net/keys/k/0123456789abcdef0123456789abcdef";
+    let google = "projects/p-12345/locations/eu/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
+    let role = format!("role_arn = '{ROLE}'");
+    let text = [
+        key_statement(
+            UUID,
+            ARN,
+            "role_arn = 'snapkey-audit'\nexternal_id = 'backup 42'",
+        ),
+        key_statement(UUID, ARN, "external_id = 'backup:42'"),
+        key_statement(azure, azure, &format!("{role}\nexternal_id = 'backup:42'")),
+        key_statement(google, google, &role),
+        key_statement(UUID, ARN, &role.replace("arn:aws:", "arn:aws-cn:")),
+        key_statement(
+            UUID,
+            ARN,
+            &format!("{role}\nexternal_id = 'hunter2 hunter2'"),
+        ),
+        key_statement(UUID, "nonsense", "role_arn = 'r'"),
+    ]
+    .concat();
+    assert_eq!(
+        problems(&text),
         [
-            "[[key]] 1, `role_arn`: this release of snapkey does not read it",
-            "[[key]] 1, `external_id`: this release of snapkey does not read it",
+            "[[key]] 1, `role_arn`: `snapkey-audit` is no ARN of a role \
+             (arn:PARTITION:iam::ACCOUNT:role/NAME)",
+            "[[key]] 2, `external_id`: there is no `role_arn` that it could be for",
+            &format!("[[key]] 3, `role_arn`: `{azure}` is no AWS key; only those have roles"),
+            &format!("[[key]] 3, `external_id`: `{azure}` is no AWS key; only those have roles"),
+            &format!("[[key]] 4, `role_arn`: `{google}` is no AWS key; only those have roles"),
+            &format!(
+                "[[key]] 5, `role_arn`: `{}` is of another partition than `{ARN}`, where it \
+                 counts for nothing",
+                ROLE.replace("arn:aws:", "arn:aws-cn:")
+            ),
+            "[[key]] 6, `external_id`: it has 2 to 1224 letters, digits and characters of \
+             `_+=,.@:/-`",
+            "[[key]] 7, `is`: `nonsense` is no complete key id: it is no AWS key ARN, Azure key URL, \
+             Google key version or kmip://SERVER/UID",
+            "[[key]] 7, `role_arn`: `r` is no ARN of a role \
+             (arn:PARTITION:iam::ACCOUNT:role/NAME)",
         ]
+    );
+    let two = [
+        key_statement(UUID, ARN, &role),
+        key_statement(UUID, ARN, &format!("{role}\nexternal_id = 'backup:42'")),
+    ];
+    let told = problems(&two.concat());
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains(ARN) && !told[0].contains("backup:42"),
+        "{told:?}"
     );
 }
 

@@ -1,63 +1,52 @@
-//! Asks AWS KMS. Only `DescribeKey`, `ListKeyRotations` and `sts:GetCallerIdentity` are ever
-//! called; none of them changes anything, and aliases are never named (a `DescribeKey` of
-//! `alias/aws/…` would create the managed key).
+//! Asks AWS KMS. Only `DescribeKey`, `ListKeyRotations`, `DescribeCustomKeyStores`,
+//! `GetKeyLastUsage`, `sts:GetCallerIdentity` and, where a role is configured, `sts:AssumeRole` are ever called; none of them changes anything, and aliases are
+//! never named (a `DescribeKey` of `alias/aws/…` would create the managed key).
 //!
 //! This file is the asking half; what answers mean is in `read` and `failure`, which are pure.
 //! Credentials, regions' endpoints, proxies, retries and `AWS_ENDPOINT_URL_KMS` are the SDK's.
 
 mod failure;
+pub(super) mod last_use;
+mod login;
 mod read;
 mod recorded;
 mod sdk;
 mod tls;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_kms::Client;
 use aws_sdk_kms::types::IncludeKeyMaterial;
+use aws_smithy_async::time::SharedTimeSource;
 
 use self::failure::{Failure, read_failure, redact};
-use self::read::{Asked, KeyMetadata, Materials, needs_materials, read_describe_key};
-use self::sdk::{
-    FailsOnce, SeenEndpoint, failure_of, own_materials, own_metadata, without_session,
+use self::login::{Login, Logins, Regional};
+use self::read::{
+    Asked, KeyMetadata, KeyStore, Materials, needs_materials, read_describe_key, store_to_ask_about,
 };
-use super::Session;
+use self::sdk::{FailsOnce, failure_of, own_key_store, own_materials, own_metadata};
 use super::pace::Call;
+use super::{Session, Target};
 use crate::model::evidence::{Observation, UnknownReason};
-use crate::model::{KeyId, Spelling, Timestamp};
+use crate::model::key_id::AwsKey;
+use crate::model::{AwsRole, KeyId, Spelling};
+
+pub(super) use self::login::Identity;
 
 pub use self::recorded::read_recorded;
 pub use self::tls::{NoAuthority, PrivateAuthority};
 
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub account: String,
-    /// The principal's ARN; of an assumed role without the session's name, which changes from
-    /// run to run.
-    pub principal: String,
-}
-
-/// AWS KMS in every region, with one credential.
+/// AWS KMS in every region, with the credentials that were found and those of roles.
 #[derive(Debug)]
 pub struct AwsProbe {
     config: SdkConfig,
-    clients: Mutex<BTreeMap<String, Regional>>,
+    roles: BTreeMap<KeyId, AwsRole>,
+    found: Arc<Login>,
+    in_roles: Logins,
 }
 
-/// One region's client.
-#[derive(Clone, Debug)]
-struct Regional {
-    client: Client,
-    asked: SeenEndpoint,
-}
-
-/// `GetCallerIdentity` may take this long; the probe does not wait for it any longer.
-const IDENTITY_WITHIN: Duration = Duration::from_secs(5);
 /// A key has at most 25 on-demand rotations; a list beyond this many pages does not end.
 const MOST_PAGES: usize = 32;
 
@@ -82,54 +71,68 @@ impl AwsProbe {
             ))));
         }
         builder.set_behavior_version(Some(BehaviorVersion::v2026_01_12()));
+        if config.time_source().is_none() {
+            builder.set_time_source(Some(SharedTimeSource::default()));
+        }
+        let config = builder.build();
         Self {
-            config: builder.build(),
-            clients: Mutex::default(),
+            roles: BTreeMap::new(),
+            found: Arc::new(Login::found(config.clone())),
+            in_roles: Logins::default(),
+            config,
         }
     }
 
-    /// Asks once who is asking. `None` when that cannot be had: it is worth knowing, never worth
-    /// failing for. The regional endpoint is taken, the global one is a single point of failure.
-    pub(super) async fn identity(&self, region_of_a_key: &str) -> Option<Identity> {
-        let region = match self.config.region() {
-            Some(region) => region.clone(),
-            None => Region::new(region_of_a_key.to_owned()),
+    /// Asks about these keys in these roles, which are taken on with the credentials found.
+    pub fn with_roles(self, roles: BTreeMap<KeyId, AwsRole>) -> Self {
+        Self { roles, ..self }
+    }
+
+    pub(super) fn role_of(&self, target: &Target) -> Option<&AwsRole> {
+        role_of(&self.roles, target)
+    }
+
+    /// Who asks, with these rights. `None` when nobody says.
+    pub(super) async fn identity(
+        &self,
+        role: Option<&AwsRole>,
+        region_of_a_key: &str,
+    ) -> Option<Identity> {
+        let login = self.login(role, region_of_a_key).await;
+        login.identity(region_of_a_key).await
+    }
+
+    async fn login(&self, role: Option<&AwsRole>, region_of_a_key: &str) -> Arc<Login> {
+        let Some(role) = role else {
+            return Arc::clone(&self.found);
         };
-        let config = aws_sdk_sts::config::Builder::from(&self.config)
-            .region(region)
-            .build();
-        let call = aws_sdk_sts::Client::from_conf(config)
-            .get_caller_identity()
-            .send();
-        match tokio::time::timeout(IDENTITY_WITHIN, call).await {
-            Ok(Ok(answer)) => Some(Identity {
-                account: redact(answer.account()?),
-                principal: without_session(&redact(answer.arn()?)),
-            }),
-            Ok(Err(error)) => {
-                let (reason, detail) = read_failure(&failure_of(&error));
-                tracing::warn!(
-                    reason = reason.word(),
-                    detail,
-                    "AWS does not tell which identity asks"
-                );
-                None
-            }
-            Err(_elapsed) => {
-                tracing::warn!("AWS does not tell in time which identity asks");
-                None
-            }
+        let mut logins = self.in_roles.lock().await;
+        if let Some(login) = logins.get(role) {
+            return Arc::clone(login);
         }
+        let login = Arc::new(Login::in_role(&self.config, role, region_of_a_key).await);
+        logins.insert(role.clone(), Arc::clone(&login));
+        login
     }
 
     /// Asks about a key in its own region. Always gives an observation: that no answer could be
     /// had is one. The identity is left to the caller, who may not know it yet.
-    pub(super) async fn probe(&self, key: &KeyId, session: &Session<'_>) -> Option<Observation> {
+    pub(super) async fn probe(
+        &self,
+        key: &KeyId,
+        role: Option<&AwsRole>,
+        session: &Session<'_>,
+    ) -> Option<Observation> {
         let aws = key.aws()?;
-        let regional = self.regional(aws.region());
-        let answer = self
-            .describe(&regional, &key.to_string(), aws.region(), session)
-            .await;
+        let login = self.login(role, aws.region()).await;
+        let regional = login.regional(aws.region());
+        let asking = Asking {
+            login: &login,
+            regional: &regional,
+            region: aws.region(),
+            session,
+        };
+        let answer = asking.describe(&key.to_string()).await;
         let asked = regional.asked_at((session.clock)(), aws.region());
         let metadata = match answer {
             Ok(metadata) => metadata,
@@ -138,7 +141,7 @@ impl AwsProbe {
                 return Some(asked.unknown(key.clone(), reason, detail, failure.native()));
             }
         };
-        Some(self.read(key, &metadata, asked, &regional, session).await)
+        Some(asking.read(key, &metadata, asked).await)
     }
 
     /// Asks about a bare key id in a region of the caller's account: the answer's ARN completes
@@ -147,6 +150,7 @@ impl AwsProbe {
         &self,
         id: &str,
         region: &str,
+        role: Option<&AwsRole>,
         session: &Session<'_>,
     ) -> Result<Observation, (UnknownReason, String)> {
         let bare = matches!(Spelling::read(id), Spelling::AwsId { .. });
@@ -157,14 +161,18 @@ impl AwsProbe {
                 format!("`{}` in `{}` is no AWS key id", redact(id), redact(region)),
             ));
         }
-        let regional = self.regional(region);
-        let metadata = self
-            .describe(&regional, id, region, session)
-            .await
-            .map_err(|failure| {
-                let (reason, detail) = read_failure(&failure);
-                (reason, detail.unwrap_or_else(|| reason.word().to_owned()))
-            })?;
+        let login = self.login(role, region).await;
+        let regional = login.regional(region);
+        let asking = Asking {
+            login: &login,
+            regional: &regional,
+            region,
+            session,
+        };
+        let metadata = asking.describe(id).await.map_err(|failure| {
+            let (reason, detail) = read_failure(&failure);
+            (reason, detail.unwrap_or_else(|| reason.word().to_owned()))
+        })?;
         let asked = regional.asked_at((session.clock)(), region);
         let arn = metadata.arn.as_deref().unwrap_or_default();
         let named = arn.parse::<KeyId>().ok().filter(|key| {
@@ -180,36 +188,92 @@ impl AwsProbe {
                 ),
             ));
         };
-        Ok(self.read(&key, &metadata, asked, &regional, session).await)
+        Ok(asking.read(&key, &metadata, asked).await)
     }
+}
 
-    async fn read(
-        &self,
-        key: &KeyId,
-        metadata: &KeyMetadata,
-        asked: Asked,
-        regional: &Regional,
-        session: &Session<'_>,
-    ) -> Observation {
+/// In which role a target is to be asked about: that of its key; else that of a multi-Region
+/// sibling of it, or of a key that a bare id may be.
+pub(super) fn role_of<'r>(
+    roles: &'r BTreeMap<KeyId, AwsRole>,
+    target: &Target,
+) -> Option<&'r AwsRole> {
+    let of = |wanted: &dyn Fn(&AwsKey) -> bool| {
+        let mut roles = roles.iter();
+        let found = roles.find(|(key, _)| key.aws().is_some_and(wanted));
+        found.map(|(_, role)| role)
+    };
+    match target {
+        Target::Key(key) => roles.get(key).or_else(|| {
+            let sibling = roles.iter().find(|(other, _)| other.is_related(key));
+            sibling.map(|(_, role)| role)
+        }),
+        Target::AwsId { id, region } => of(&|key| key.id() == id && key.region() == region)
+            .or_else(|| of(&|key| key.id() == id && key.is_multi_region())),
+        Target::AzureKey(_) => None,
+    }
+}
+
+/// With whose rights, where, and within which bounds a key is asked about.
+struct Asking<'a> {
+    login: &'a Login,
+    regional: &'a Regional,
+    region: &'a str,
+    session: &'a Session<'a>,
+}
+
+impl Asking<'_> {
+    async fn read(&self, key: &KeyId, metadata: &KeyMetadata, asked: Asked) -> Observation {
         let materials = if needs_materials(metadata) {
-            self.materials(regional, key, session).await
+            self.materials(key).await
         } else {
             Materials::NotTold
         };
-        read_describe_key(key, metadata, &materials, asked)
+        let store = match store_to_ask_about(metadata) {
+            Some(id) => self.key_store(key, id).await,
+            None => None,
+        };
+        read_describe_key(key, metadata, &materials, store.as_ref(), asked)
     }
 
-    async fn describe(
-        &self,
-        regional: &Regional,
-        id: &str,
-        region: &str,
-        session: &Session<'_>,
-    ) -> Result<KeyMetadata, Failure> {
-        let call = regional.client.describe_key().key_id(id).send();
-        let answer = session
-            .pace
-            .within(Call::DescribeKey, region, call)
+    /// What KMS says of a custom key store, once for all its keys. `DescribeCustomKeyStores` works
+    /// within the account only. Whatever goes wrong is tolerated: the key is not usable either way.
+    async fn key_store(&self, key: &KeyId, id: &str) -> Option<KeyStore> {
+        let account = key.aws()?.account();
+        if let Some(identity) = self.login.identity(self.region).await
+            && identity.account != account
+        {
+            return None;
+        }
+        let ask = async {
+            let call = self
+                .regional
+                .client
+                .describe_custom_key_stores()
+                .custom_key_store_id(id)
+                .send();
+            let answer = self.within(Call::DescribeCustomKeyStores, call).await?;
+            match answer {
+                Ok(answer) => own_key_store(id, answer.custom_key_stores.unwrap_or_default()),
+                Err(error) => {
+                    let (reason, detail) = read_failure(&failure_of(&error));
+                    tracing::debug!(
+                        store = id,
+                        reason = reason.word(),
+                        detail,
+                        "AWS does not tell whether a key store is connected"
+                    );
+                    None
+                }
+            }
+        };
+        self.login.key_store(self.region, id, ask).await
+    }
+
+    async fn describe(&self, id: &str) -> Result<KeyMetadata, Failure> {
+        let call = self.regional.client.describe_key().key_id(id).send();
+        let answer = self
+            .within(Call::DescribeKey, call)
             .await
             .ok_or(Failure::TimedOut)?
             .map_err(|error| failure_of(&error))?;
@@ -223,16 +287,11 @@ impl AwsProbe {
     }
 
     /// Lists the materials of an imported key. `ListKeyRotations` works within the account only.
-    async fn materials(
-        &self,
-        regional: &Regional,
-        key: &KeyId,
-        session: &Session<'_>,
-    ) -> Materials {
+    async fn materials(&self, key: &KeyId) -> Materials {
         let Some(aws) = key.aws() else {
             return Materials::NotTold;
         };
-        if let Some(identity) = session.identity.clone().await
+        if let Some(identity) = self.login.identity(self.region).await
             && identity.account != aws.account()
         {
             return Materials::NotTold;
@@ -240,18 +299,15 @@ impl AwsProbe {
         let mut listed = Vec::new();
         let mut marker: Option<String> = None;
         for _page in 0..MOST_PAGES {
-            let call = regional
+            let call = self
+                .regional
                 .client
                 .list_key_rotations()
                 .key_id(key.to_string())
                 .include_key_material(IncludeKeyMaterial::AllKeyMaterial)
                 .set_marker(marker.take())
                 .send();
-            let failure = match session
-                .pace
-                .within(Call::ListKeyRotations, aws.region(), call)
-                .await
-            {
+            let failure = match self.within(Call::ListKeyRotations, call).await {
                 Some(Ok(page)) => {
                     match own_materials(page.rotations.unwrap_or_default()) {
                         Ok(materials) => listed.extend(materials),
@@ -300,37 +356,8 @@ impl AwsProbe {
             Some("the list of its key material does not end".to_owned()),
         )
     }
-
-    fn regional(&self, region: &str) -> Regional {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(regional) = clients.get(region) {
-            return regional.clone();
-        }
-        let asked = SeenEndpoint::default();
-        let config = aws_sdk_kms::config::Builder::from(&self.config)
-            .region(Region::new(region.to_owned()))
-            .interceptor(asked.clone())
-            .build();
-        let regional = Regional {
-            client: Client::from_conf(config),
-            asked,
-        };
-        clients.insert(region.to_owned(), regional.clone());
-        regional
-    }
-}
-
-impl Regional {
-    fn asked_at(&self, at: Timestamp, region: &str) -> Asked {
-        // Nothing was ever sent: where it would have gone.
-        let endpoint = self
-            .asked
-            .get()
-            .unwrap_or_else(|| format!("https://kms.{region}.amazonaws.com"));
-        Asked {
-            at,
-            endpoint,
-            identity: None,
-        }
+    async fn within<T>(&self, which: Call, call: impl Future<Output = T>) -> Option<T> {
+        let place = self.login.place(self.region);
+        self.session.pace.within(which, &place, call).await
     }
 }

@@ -98,7 +98,8 @@ fn fix(provider: Provider, reason: UnknownReason) -> &'static str {
             "not found here: check the spelling, and whether this is the right project or server"
         }
         (UnknownReason::Credentials, Provider::Aws) => {
-            "log in: environment, profile, SSO or role, as for the AWS CLI"
+            "log in: environment, profile, SSO or role, as for the AWS CLI; a `role_arn` must trust \
+             who asks"
         }
         (UnknownReason::Credentials, Provider::Azure) => {
             "log in: environment, workload or managed identity, `az login` or `azd auth login`"

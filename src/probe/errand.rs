@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Target;
 use crate::model::key_id::{AzureKey, AzureKeyVersion, GcpKey};
-use crate::model::{KeyId, Provider, Spelling};
+use crate::model::{AwsRole, KeyId, Provider, Spelling};
 
 /// One question, or one that a provider answers for several keys at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(super) enum Errand {
         target: Target,
         /// The key whose answer named this one, if nobody else did.
         named_by: Option<KeyId>,
+        /// The role in which it is asked about, if not with the credentials found.
+        role: Option<AwsRole>,
     },
     Azure {
         key: AzureKey,
@@ -33,22 +35,26 @@ pub(super) enum Errand {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lane {
     provider: Provider,
-    /// AWS: the region, of the one account whose credentials there are. Azure: the vault. Google:
-    /// the one calling project, without a name here.
+    /// AWS: the region and the role in which it is asked, if any. Azure: the vault. Google: the one
+    /// calling project, without a name here.
     place: String,
 }
 
 impl Errand {
     pub(super) fn lane(&self) -> Lane {
         let (provider, place) = match self {
-            Self::Aws { target, .. } => (Provider::Aws, region_of(target)),
-            Self::Azure { key, .. } => (Provider::Azure, key.host()),
-            Self::Gcp { .. } => (Provider::Gcp, ""),
+            Self::Aws { target, role, .. } => {
+                let region = region_of(target);
+                let place = match role {
+                    Some(role) => format!("{region} as {}", role.arn()),
+                    None => region.to_owned(),
+                };
+                (Provider::Aws, place)
+            }
+            Self::Azure { key, .. } => (Provider::Azure, key.host().to_owned()),
+            Self::Gcp { .. } => (Provider::Gcp, String::new()),
         };
-        Lane {
-            provider,
-            place: place.to_owned(),
-        }
+        Lane { provider, place }
     }
 
     /// What its answers are handed on as.
@@ -76,9 +82,10 @@ pub(super) fn region_of(target: &Target) -> &str {
 
 /// Puts the targets, each once, together into errands. Gives back the keys of providers that
 /// `asks_about` does not take.
-pub(super) fn errands(
+pub(super) fn errands<'r>(
     targets: Vec<Target>,
     asks_about: impl Fn(&Target) -> bool,
+    role_of: impl Fn(&Target) -> Option<&'r AwsRole>,
 ) -> (Vec<Errand>, Vec<Target>) {
     let mut errands = Vec::new();
     let mut azure: BTreeMap<AzureKey, (BTreeSet<AzureKeyVersion>, bool)> = BTreeMap::new();
@@ -101,6 +108,7 @@ pub(super) fn errands(
             }
             Target::Key(KeyId::Kmip(_)) => unsupported.push(target),
             Target::Key(KeyId::Aws(_)) | Target::AwsId { .. } => errands.push(Errand::Aws {
+                role: role_of(&target).cloned(),
                 target,
                 named_by: None,
             }),

@@ -6,8 +6,10 @@ use std::ffi::OsString;
 use aws_sdk_kms::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use futures::FutureExt;
 
-use super::Settings;
+use super::aws::role_of;
+use super::errand::region_of;
 use super::gcp::Endpoint;
+use super::{Settings, Target};
 use crate::model::key_id::{AzureKey, GcpKey};
 use crate::model::{KeyId, Provider, Spelling};
 
@@ -37,16 +39,20 @@ pub struct Explanation {
 /// # Errors
 /// Why nobody could be asked about it.
 pub fn explain(text: &str, settings: &Settings<'_>) -> Result<Explanation, &'static str> {
-    let environment = settings.environment;
     match Spelling::read(text) {
         Spelling::Complete(KeyId::Aws(key)) => {
-            let endpoint = aws_endpoint(key.region(), environment);
-            Ok(aws(text, key.region(), endpoint))
+            let region = key.region().to_owned();
+            let target = Target::Key(KeyId::Aws(key));
+            Ok(aws(text, &region, &target, settings))
         }
         Spelling::AwsId {
             region: Some(region),
+            id,
             ..
-        } => Ok(aws(text, &region, aws_endpoint(&region, environment))),
+        } => {
+            let target = Target::AwsId { id, region };
+            Ok(aws(text, region_of(&target), &target, settings))
+        }
         Spelling::Complete(KeyId::Azure(version)) => Ok(azure(text, version.key())),
         Spelling::AzureKey(key) => Ok(azure(text, &key)),
         Spelling::Complete(KeyId::Gcp(version)) => Ok(gcp(text, version.key(), settings)),
@@ -86,28 +92,49 @@ fn aws_endpoint(region: &str, environment: &dyn Fn(&str) -> Option<OsString>) ->
     usual().unwrap_or_else(|| format!("https://kms.{region}.amazonaws.com"))
 }
 
-fn aws(subject: &str, region: &str, endpoint: String) -> Explanation {
+fn aws(subject: &str, region: &str, target: &Target, settings: &Settings<'_>) -> Explanation {
+    let role = role_of(settings.aws_roles, target);
+    let taken_on = role.map(|role| ExplainedCall {
+        call: format!("sts:AssumeRole of {} in {region}", role.arn()),
+        when: "once a run, as session `snapkey`, before anything is asked about the key; again \
+               when the session runs out",
+        right: "sts:AssumeRole on the role, and a trust policy of the role that names who asks",
+    });
     Explanation {
         subject: subject.to_owned(),
         provider: Provider::Aws,
-        endpoint,
-        calls: vec![
-            ExplainedCall {
-                call: format!("kms:DescribeKey in {region}"),
-                when: "always; of a multi-Region key, in each region that the answer names",
-                right: "kms:DescribeKey (identity policy and key policy)",
-            },
-            ExplainedCall {
-                call: format!("kms:ListKeyRotations in {region}"),
-                when: "if the material was imported, in the key's own account",
-                right: "kms:ListKeyRotations (optional)",
-            },
-            ExplainedCall {
-                call: "sts:GetCallerIdentity".to_owned(),
-                when: "once a run, to record who asked",
-                right: "none",
-            },
-        ],
+        endpoint: aws_endpoint(region, settings.environment),
+        calls: taken_on
+            .into_iter()
+            .chain([
+                ExplainedCall {
+                    call: format!("kms:DescribeKey in {region}"),
+                    when: "always; of a multi-Region key, in each region that the answer names",
+                    right: "kms:DescribeKey (identity policy and key policy)",
+                },
+                ExplainedCall {
+                    call: format!("kms:ListKeyRotations in {region}"),
+                    when: "if the material was imported, in the key's own account",
+                    right: "kms:ListKeyRotations (optional)",
+                },
+                ExplainedCall {
+                    call: format!("kms:DescribeCustomKeyStores in {region}"),
+                    when: "if the key is in a custom key store, in its own account; once for each store",
+                    right: "kms:DescribeCustomKeyStores (optional)",
+                },
+                ExplainedCall {
+                    call: format!("kms:GetKeyLastUsage in {region}"),
+                    when: "after `probe KEY…` of up to ten keys, in their own account; it is shown and \
+                           decides nothing",
+                    right: "kms:GetKeyLastUsage (optional)",
+                },
+                ExplainedCall {
+                    call: "sts:GetCallerIdentity".to_owned(),
+                    when: "once a run, to record who asked",
+                    right: "none",
+                },
+            ])
+            .collect(),
         login: "as the AWS CLI: environment, profiles, SSO, web identity, container and instance \
                 roles",
     }

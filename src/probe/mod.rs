@@ -17,18 +17,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, FutureExt, Shared};
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde_json::Value;
 
-use self::aws::{AwsProbe, Identity, PrivateAuthority};
+use self::aws::{AwsProbe, PrivateAuthority};
 use self::azure::AzureProbe;
 use self::errand::{Errand, Turns, errands, region_of};
 use self::gcp::{Endpoint, GcpProbe};
 use self::pace::Pace;
 use crate::model::evidence::{Observation, UnknownReason};
 use crate::model::key_id::AzureKey;
-use crate::model::{KeyId, Provider, Timestamp};
+use crate::model::{AwsRole, KeyId, LastUse, Provider, Timestamp};
 
 pub use self::causes::{Cause, causes};
 pub use self::explain::{ExplainedCall, Explanation, explain};
@@ -85,6 +84,8 @@ pub struct Settings<'s> {
     /// A private certificate authority, beside those of the system.
     pub ca_pem: Option<&'s [u8]>,
     pub environment: &'s dyn Fn(&str) -> Option<OsString>,
+    /// The roles in which keys of AWS are asked about.
+    pub aws_roles: &'s BTreeMap<KeyId, AwsRole>,
     /// Another endpoint of Google Cloud KMS than Google's own.
     pub gcp_endpoint: Option<&'s str>,
     /// The projects whose keys may be asked about; none: all.
@@ -126,7 +127,8 @@ impl Probes {
                     .map(|pem| PrivateAuthority::read(pem.to_vec()))
                     .transpose()
                     .map_err(|error| error.to_string())?;
-                AwsProbe::load(authority.as_ref()).await
+                let probe = AwsProbe::load(authority.as_ref()).await;
+                probe.with_roles(settings.aws_roles.clone())
             }
             false => AwsProbe::from_config(aws_config::SdkConfig::builder().build()),
         });
@@ -164,8 +166,12 @@ impl Probes {
 struct Session<'a> {
     pace: &'a Pace,
     clock: &'a (dyn Fn() -> Timestamp + Sync),
-    /// Who asks AWS.
-    identity: Shared<BoxFuture<'a, Option<Identity>>>,
+}
+
+/// An answer that is handed on once it is known who asked. Only AWS tells that apart.
+struct Learned {
+    answer: Answer,
+    role: Option<AwsRole>,
 }
 
 /// Asks about every target once, and about keys that answers call related, and hands each answer
@@ -180,34 +186,25 @@ pub async fn probe_all(
     cancelled: impl Future<Output = ()>,
 ) -> Summary {
     let mut summary = Summary::default();
-    let (errands, unsupported) = errands(targets, |target| probes.asks_about(target));
+    let (errands, unsupported) = errands(
+        targets,
+        |target| probes.asks_about(target),
+        |target| probes.aws.role_of(target),
+    );
     summary.unsupported = unsupported.into_iter().filter_map(key_of).collect();
     let mut claimed: BTreeSet<KeyId> = errands
         .iter()
         .flat_map(Errand::targets)
         .filter_map(key_of)
         .collect();
-    // Nobody asks AWS who asks about nothing of AWS.
-    let aws_region = errands.iter().find_map(|errand| match errand {
-        Errand::Aws { target, .. } => Some(region_of(target).to_owned()),
-        Errand::Azure { .. } | Errand::Gcp { .. } => None,
-    });
     let mut turns = Turns::new(errands, limits.in_flight.get());
     let pace = Pace::new(limits).watched(Arc::clone(&probes.waits));
-    let identity = match &aws_region {
-        Some(region) => probes.aws.identity(region).boxed(),
-        None => futures::future::ready(None).boxed(),
-    };
-    let identity = identity.shared();
-    let session = Session {
-        pace: &pace,
-        clock,
-        identity: identity.clone(),
-    };
-    let mut identity = identity.fuse();
-    // `None`: not known yet. Answers of AWS wait for it; asking goes on meanwhile.
-    let mut who: Option<Option<String>> = None;
-    let mut waiting: Vec<Answer> = Vec::new();
+    let session = Session { pace: &pace, clock };
+    // Who asks AWS, by role. Absent: not known yet; answers wait for it, asking goes on meanwhile.
+    let mut who: BTreeMap<Option<AwsRole>, Option<String>> = BTreeMap::new();
+    let mut introduced: BTreeSet<Option<AwsRole>> = BTreeSet::new();
+    let mut introducing = FuturesUnordered::new();
+    let mut waiting: Vec<Learned> = Vec::new();
     let mut under_way: Vec<Errand> = Vec::new();
     let mut asking = FuturesUnordered::new();
     let deadline = async {
@@ -221,6 +218,16 @@ pub async fn probe_all(
     let stopped = loop {
         while let Some(errand) = turns.next() {
             under_way.push(errand.clone());
+            // Nobody asks AWS who asks about nothing of AWS.
+            if let Errand::Aws { target, role, .. } = &errand
+                && introduced.insert(role.clone())
+            {
+                let (role, region) = (role.clone(), region_of(target).to_owned());
+                introducing.push(async move {
+                    let identity = probes.aws.identity(role.as_ref(), &region).await;
+                    (role, identity.map(|identity| identity.principal))
+                });
+            }
             asking.push(async {
                 let answers = ask(probes, &errand, &session).await;
                 (errand, answers)
@@ -233,8 +240,8 @@ pub async fn probe_all(
             biased;
             () = &mut cancelled => break Some(Stopped::Cancelled),
             () = &mut deadline => break Some(Stopped::Deadline),
-            known = &mut identity, if who.is_none() => {
-                who = Some(known.map(|identity| identity.principal));
+            Some((role, principal)) = introducing.next() => {
+                who.insert(role, principal);
             }
             Some((errand, answers)) = asking.next() => {
                 turns.done(&errand.lane());
@@ -243,21 +250,32 @@ pub async fn probe_all(
                     claimed.insert(observation.key.clone());
                     for related in &observation.related {
                         if claimed.insert(related.clone()) {
+                            let target = Target::Key(related.clone());
                             turns.push(Errand::Aws {
-                                target: Target::Key(related.clone()),
+                                role: probes.aws.role_of(&target).cloned(),
+                                target,
                                 named_by: Some(observation.key.clone()),
                             });
                         }
                     }
                 }
-                waiting.extend(answers);
+                let role = match errand {
+                    Errand::Aws { role, .. } => role,
+                    Errand::Azure { .. } | Errand::Gcp { .. } => None,
+                };
+                waiting.extend(answers.into_iter().map(|answer| Learned {
+                    answer,
+                    role: role.clone(),
+                }));
             }
         }
-        hand_on(&mut waiting, who.as_ref(), &mut summary, on_answer);
+        hand_on(&mut waiting, &who, &mut summary, on_answer);
     };
     drop(asking);
-    let who = who.unwrap_or_default();
-    hand_on(&mut waiting, Some(&who), &mut summary, on_answer);
+    for learned in &waiting {
+        who.entry(learned.role.clone()).or_default();
+    }
+    hand_on(&mut waiting, &who, &mut summary, on_answer);
     summary.stopped = stopped;
     summary.not_asked = under_way
         .into_iter()
@@ -266,6 +284,36 @@ pub async fn probe_all(
         .collect();
     summary.not_asked.sort();
     summary
+}
+
+/// When AWS last saw these keys used, as far as it says so in a few seconds; nothing of more keys
+/// than its quota is for. Not part of any observation: it says nothing of what a key is needed for.
+pub async fn last_uses(
+    keys: &[KeyId],
+    probes: &Probes,
+    limits: &Limits,
+    clock: &(dyn Fn() -> Timestamp + Sync),
+) -> Vec<LastUse> {
+    let keys: BTreeSet<&KeyId> = keys.iter().filter(|key| key.aws().is_some()).collect();
+    if keys.len() > aws::last_use::AT_MOST {
+        return Vec::new();
+    }
+    let pace = Pace::new(limits);
+    let session = Session { pace: &pace, clock };
+    let mut uses = Vec::new();
+    let mut asking: FuturesUnordered<_> = keys
+        .into_iter()
+        .map(|key| probes.aws.last_use(key, &session))
+        .collect();
+    let all = async {
+        while let Some(told) = asking.next().await {
+            uses.extend(told);
+        }
+    };
+    let _in_time = tokio::time::timeout(aws::last_use::WITHIN, all).await;
+    drop(asking);
+    uses.sort_by(|a, b| a.key.cmp(&b.key));
+    uses
 }
 
 fn key_of(target: Target) -> Option<KeyId> {
@@ -277,14 +325,19 @@ fn key_of(target: Target) -> Option<KeyId> {
 
 async fn ask(probes: &Probes, errand: &Errand, session: &Session<'_>) -> Vec<Answer> {
     match errand {
-        Errand::Aws { target, named_by } => {
+        Errand::Aws {
+            target,
+            named_by,
+            role,
+        } => {
+            let role = role.as_ref();
             let (observations, unresolved) = match target {
                 Target::Key(key) => {
-                    let observation = probes.aws.probe(key, session).await;
+                    let observation = probes.aws.probe(key, role, session).await;
                     (observation.into_iter().collect(), None)
                 }
                 Target::AwsId { id, region } => {
-                    match probes.aws.resolve(id, region, session).await {
+                    match probes.aws.resolve(id, region, role, session).await {
                         Ok(observation) => (vec![observation], None),
                         Err(why) => (Vec::new(), Some(why)),
                     }
@@ -357,17 +410,19 @@ fn apart(
 
 /// Hands on what is complete: an answer of AWS once it is settled who asked.
 fn hand_on(
-    waiting: &mut Vec<Answer>,
-    who: Option<&Option<String>>,
+    waiting: &mut Vec<Learned>,
+    who: &BTreeMap<Option<AwsRole>, Option<String>>,
     summary: &mut Summary,
     on_answer: &mut dyn FnMut(Answer),
 ) {
-    let (ready, still): (Vec<_>, Vec<_>) = std::mem::take(waiting)
-        .into_iter()
-        .partition(|answer| who.is_some() || answer.target.provider() != Provider::Aws);
+    let (ready, still): (Vec<_>, Vec<_>) =
+        std::mem::take(waiting).into_iter().partition(|learned| {
+            let aws = learned.answer.target.provider() == Provider::Aws;
+            !aws || who.contains_key(&learned.role)
+        });
     *waiting = still;
-    for mut answer in ready {
-        if let (Provider::Aws, Some(who)) = (answer.target.provider(), who) {
+    for Learned { mut answer, role } in ready {
+        if let (Provider::Aws, Some(who)) = (answer.target.provider(), who.get(&role)) {
             for observation in &mut answer.observations {
                 observation.identity.clone_from(who);
             }

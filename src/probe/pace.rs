@@ -45,6 +45,10 @@ pub(super) enum Call {
     DescribeKey,
     /// Published default quota: 100 a second.
     ListKeyRotations,
+    /// Published default quota: 5 a second.
+    DescribeCustomKeyStores,
+    /// Published default quota: 5 a second.
+    GetKeyLastUsage,
     /// A GET to one vault. Its quota depends on the type of the key, from 2,000 (RSA 2048 in an
     /// HSM) down to 250 (RSA 4096 in an HSM) in 10 seconds (Key Vault, "Service limits"): between
     /// the two, and a vault that throttles is asked again later.
@@ -124,6 +128,8 @@ impl Drop for Waiting<'_> {
 pub(super) struct Pace {
     describe: Option<DefaultKeyedRateLimiter<String>>,
     rotations: Option<DefaultKeyedRateLimiter<String>>,
+    key_stores: Option<DefaultKeyedRateLimiter<String>>,
+    last_usage: Option<DefaultKeyedRateLimiter<String>>,
     key_vault: Option<DefaultKeyedRateLimiter<String>>,
     call: Duration,
     waits: Arc<Waits>,
@@ -147,6 +153,8 @@ impl Pace {
         Self {
             describe: limits.per_second.map(limiter),
             rotations: at_most(50).map(limiter),
+            key_stores: at_most(2).map(limiter),
+            last_usage: at_most(2).map(limiter),
             key_vault: at_most(50).map(limiter),
             call: limits.call,
             waits: Arc::default(),
@@ -184,6 +192,8 @@ impl Pace {
         let limiter = match which {
             Call::DescribeKey => &self.describe,
             Call::ListKeyRotations => &self.rotations,
+            Call::DescribeCustomKeyStores => &self.key_stores,
+            Call::GetKeyLastUsage => &self.last_usage,
             Call::KeyVault => &self.key_vault,
         };
         if let Some(limiter) = limiter {
@@ -206,7 +216,10 @@ impl Pace {
 impl Call {
     const fn provider(self) -> Provider {
         match self {
-            Self::DescribeKey | Self::ListKeyRotations => Provider::Aws,
+            Self::DescribeKey
+            | Self::ListKeyRotations
+            | Self::DescribeCustomKeyStores
+            | Self::GetKeyLastUsage => Provider::Aws,
             Self::KeyVault => Provider::Azure,
         }
     }

@@ -251,6 +251,8 @@ pub(super) fn probe(report: &ProbeReport<'_>, out: &mut dyn Write) -> io::Result
         unresolved,
         still_fresh,
         not_asked,
+        causes,
+        last_uses,
     } = report;
     let mut document = Document::begin("probe", *as_of, out)?;
     document.member("exit_code", exit_code)?;
@@ -261,6 +263,8 @@ pub(super) fn probe(report: &ProbeReport<'_>, out: &mut dyn Write) -> io::Result
     document.member("unresolved", unresolved)?;
     document.member("not_asked", not_asked)?;
     document.member("still_fresh", still_fresh)?;
+    document.list("causes", causes.iter().map(shape::Cause::from))?;
+    document.list("last_uses", last_uses.iter().map(shape::LastUse::from))?;
     document.finish()
 }
 

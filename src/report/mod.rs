@@ -14,7 +14,7 @@ use crate::model::verdict::{
     Assessment, Assumption, KeyCheck, KeyRow, ProjectVerdict, RootVerdict, RotationCheck,
     SnapshotVerdict,
 };
-use crate::model::{Provider, Timestamp};
+use crate::model::{LastUse, Provider, Timestamp};
 
 pub use json::JSON_VERSION;
 
@@ -126,6 +126,24 @@ pub struct ProbeReport<'a> {
     pub still_fresh: u64,
     /// Keys that were to be asked about and were not: stopped, out of time, no such provider yet.
     pub not_asked: &'a [String],
+    /// Why some keys could not be told, the most frequent first.
+    pub causes: &'a [CauseRow],
+    /// When keys were last used, as far as their provider says so.
+    pub last_uses: &'a [LastUse],
+}
+
+/// Keys that could not be told for the same reason.
+#[derive(Clone, Debug)]
+pub struct CauseRow {
+    pub provider: Provider,
+    /// A word of `unknown`, or `transient`.
+    pub reason: &'static str,
+    /// How many keys.
+    pub keys: usize,
+    /// What one of them was told.
+    pub example: Option<String>,
+    /// What would change it.
+    pub fix: &'static str,
 }
 
 /// What asking about one key would take.

@@ -130,6 +130,31 @@ fn probe_report() -> (Vec<Observation>, Vec<String>) {
     (sample::observations(), vec![HOSTILE.to_owned()])
 }
 
+/// What a probe tells besides its observations.
+fn beside_probe() -> (Vec<CauseRow>, Vec<LastUse>) {
+    let keys: Vec<_> = sample::observations().into_iter().map(|o| o.key).collect();
+    let cause = CauseRow {
+        provider: Provider::Aws,
+        reason: "access-denied",
+        keys: 1,
+        example: Some(HOSTILE.to_owned()),
+        fix: "allow it",
+    };
+    let used = LastUse {
+        key: keys[0].clone(),
+        operation: Some("Decrypt".to_owned()),
+        at: Some(sample::as_of()),
+        tracked_since: Some(sample::as_of()),
+    };
+    let unused = LastUse {
+        key: keys[1].clone(),
+        operation: None,
+        at: None,
+        tracked_since: None,
+    };
+    (vec![cause], vec![used, unused])
+}
+
 fn collect_report(format: Format) -> String {
     let sentences = [format!("project list: answered 503 {HOSTILE}")];
     let report = CollectReport {
@@ -213,6 +238,7 @@ fn csv_tables() {
 #[test]
 fn probe_and_ingest() {
     let (observations, unresolved) = probe_report();
+    let (causes, last_uses) = beside_probe();
     let report = ProbeReport {
         as_of: sample::as_of(),
         exit_code: 3,
@@ -220,6 +246,8 @@ fn probe_and_ingest() {
         unresolved: &unresolved,
         still_fresh: 4,
         not_asked: &[],
+        causes: &causes,
+        last_uses: &last_uses,
     };
     let rejects = [Reject {
         file: HOSTILE.to_owned(),
@@ -506,6 +534,7 @@ fn the_documents_have_the_fields_that_are_published() {
         .collect();
     let mut texts = everything(Format::Json, NARROW);
     let (observations, unresolved) = probe_report();
+    let (causes, last_uses) = beside_probe();
     let report = ProbeReport {
         as_of: sample::as_of(),
         exit_code: 3,
@@ -513,6 +542,8 @@ fn the_documents_have_the_fields_that_are_published() {
         unresolved: &unresolved,
         still_fresh: 4,
         not_asked: &[],
+        causes: &causes,
+        last_uses: &last_uses,
     };
     texts.push((
         "probe",

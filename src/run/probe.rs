@@ -14,13 +14,13 @@ use crate::config::{Config, process_environment};
 use crate::model::evidence::Observation;
 use crate::model::intake::Intake;
 use crate::model::verdict::Intent;
-use crate::model::{KeyId, Provider, Unit};
+use crate::model::{KeyId, LastUse, Provider, Unit};
 use crate::probe::aws::PrivateAuthority;
 use crate::probe::{
     Answer, Explanation, Limits, Probes, Settings, Stopped, Summary, Target, Wait, Waits, causes,
-    explain, probe_all,
+    explain, last_uses, probe_all,
 };
-use crate::report::{ExplainedKey, ProbeReport};
+use crate::report::{CauseRow, ExplainedKey, ProbeReport};
 use crate::store::{Store, StoreError};
 
 /// Answers that are kept in one transaction: few enough that a kill loses little.
@@ -38,6 +38,15 @@ pub(super) struct Asked {
     /// Bare ids that were asked for and got no ARN.
     unanswered: u64,
     stopped: Option<Stopped>,
+    causes: Vec<CauseRow>,
+    last_uses: Vec<LastUse>,
+}
+
+/// Whether it is asked besides when the keys were last used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LastUses {
+    Asked,
+    NotAsked,
 }
 
 impl Asked {
@@ -60,11 +69,13 @@ impl Asked {
             unresolved: &self.unresolved,
             still_fresh: self.still_fresh,
             not_asked: &self.not_asked,
+            causes: &self.causes,
+            last_uses: &self.last_uses,
         }
     }
 
     /// What could not be told, once for each cause, with what would change it.
-    fn tell_causes(&self, console: &mut Console<'_>) {
+    fn tell_causes(&mut self, console: &mut Console<'_>) {
         for cause in causes(&self.observations) {
             let keys = cause.keys.len();
             let noun = if keys == 1 { "key" } else { "keys" };
@@ -77,10 +88,18 @@ impl Asked {
                 shown.join(", "),
                 cause
                     .example
+                    .as_ref()
                     .map(|example| format!(": {example}"))
                     .unwrap_or_default(),
                 cause.fix,
             ));
+            self.causes.push(CauseRow {
+                provider: cause.provider,
+                reason: cause.word,
+                keys,
+                example: cause.example,
+                fix: cause.fix,
+            });
         }
     }
 
@@ -132,7 +151,7 @@ pub(super) fn all_in_use(
                 .map(|(id, region)| Target::AwsId { id, region }),
         )
         .collect();
-    let mut asked = ask(store, targets, config, console)?;
+    let mut asked = ask(store, targets, LastUses::NotAsked, config, console)?;
     asked.still_fresh = still_fresh;
     asked.unresolved = unresolved;
     Ok(asked)
@@ -143,6 +162,7 @@ pub(super) fn named(
     store: &mut Store,
     config: &Config,
     keys: &[String],
+    last_uses: LastUses,
     console: &mut Console<'_>,
 ) -> Result<Asked, Error> {
     let now = wall_clock();
@@ -174,7 +194,7 @@ pub(super) fn named(
         }
         Ok::<_, Error>(targets)
     })?;
-    let mut asked = ask(store, targets, config, console)?;
+    let mut asked = ask(store, targets, last_uses, config, console)?;
     asked.unresolved = unresolved;
     Ok(asked)
 }
@@ -182,6 +202,7 @@ pub(super) fn named(
 fn ask(
     store: &mut Store,
     targets: Vec<Target>,
+    wanted: LastUses,
     config: &Config,
     console: &mut Console<'_>,
 ) -> Result<Asked, Error> {
@@ -279,6 +300,21 @@ fn ask(
         .chain(summary.not_asked.iter().map(Target::text))
         .collect();
     asked.stopped = summary.stopped;
+    if wanted == LastUses::Asked && asked.stopped.is_none() {
+        // Everything else is kept by now.
+        let told = asked
+            .observations
+            .iter()
+            .filter(|o| o.condition.is_definite());
+        let keys: Vec<KeyId> = told.map(|observation| observation.key.clone()).collect();
+        let uses = last_uses(&keys, &probes, &limits, &wall_clock);
+        asked.last_uses = runtime.block_on(async {
+            tokio::select! {
+                uses = uses => uses,
+                Ok(()) = tokio::signal::ctrl_c() => Vec::new(),
+            }
+        });
+    }
     asked.tell_causes(console);
     Ok(asked)
 }
@@ -289,7 +325,7 @@ fn private_authority(config: &Config) -> Result<Option<Vec<u8>>, Error> {
         return Ok(None);
     };
     let pem = std::fs::read(path).map_err(|error| unusable_authority(config).caused_by(&error))?;
-    // Looked at before any provider is, so that what is wrong with it is told with its name.
+    // Looked at here, where it is known which file it came from.
     PrivateAuthority::read(pem.clone())
         .map_err(|error| unusable_authority(config).caused_by(&error))?;
     Ok(Some(pem))
@@ -311,6 +347,7 @@ fn settings(config: &Config) -> Settings<'_> {
     Settings {
         ca_pem: None,
         environment: &process_environment,
+        aws_roles: &config.aws_roles,
         gcp_endpoint: config.gcp.endpoint.as_deref(),
         gcp_projects: &config.gcp.projects,
     }

@@ -34,9 +34,14 @@ mod probe_cli;
 mod probe_faults;
 mod probe_gcp;
 mod probe_gcp_bounds;
+mod probe_key_stores;
+mod probe_many;
 mod probe_mixed;
+mod probe_roles;
 #[cfg(feature = "real-servers")]
 mod real_aws;
+#[cfg(feature = "real-servers")]
+mod real_azure;
 #[cfg(feature = "real-servers")]
 mod real_gcp;
 #[cfg(feature = "real-servers")]

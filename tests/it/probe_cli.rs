@@ -7,7 +7,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::conformance_aws::{errors, states};
-use crate::emulator::aws::{ACCOUNT, Aws, Fault, Key};
+use crate::emulator::aws::{ACCOUNT, Aws, Fault, Key, Role};
 use crate::support::aws::{SECRET, arn};
 use crate::support::cmd::{Place, Ran, ran};
 
@@ -124,6 +124,188 @@ fn a_probe_passes_when_every_key_gave_a_definite_answer() {
     );
     assert_eq!(probe(&place, &kms, &[arn(1), arn(3)]).0.code, 3);
     assert_eq!(probe(&place, &kms, &[arn(1), arn(4)]).0.code, 3);
+}
+
+#[test]
+fn a_key_of_the_configuration_is_asked_about_in_its_role() {
+    const ROLE: &str = "arn:aws:iam::444455556666:role/snapkey-audit";
+    let kms = Aws::start();
+    kms.put(&arn(1), Key::in_state("Enabled"));
+    kms.put(&arn(2), Key::in_state("Enabled"));
+    kms.put_role(
+        ROLE,
+        Role {
+            external_id: Some("backup:42".to_owned()),
+            fault: None,
+        },
+    );
+    let place = place();
+    let config = |external_id: &str| {
+        format!(
+            "[[key]]\nid = '{0}'\nis = '{0}'\nrole_arn = '{ROLE}'\n\
+             external_id = '{external_id}'\nstated = 2026-10-01\nreason = 'r'\n",
+            arn(1)
+        )
+    };
+    place.write("snapkey.toml", &config("backup:42"));
+    let (ran, told) = probe(&place, &kms, &[arn(1), arn(2)]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let identity = |number| told[&arn(number)]["identity"].as_str().unwrap();
+    assert_eq!(
+        identity(1),
+        "arn:aws:sts::444455556666:assumed-role/snapkey-audit"
+    );
+    assert_eq!(
+        identity(2),
+        format!("arn:aws:sts::{ACCOUNT}:assumed-role/auditor")
+    );
+
+    place.write("snapkey.toml", &config("wrong:one"));
+    let (ran, told) = probe(&place, &kms, &[arn(1)]);
+    assert_eq!(ran.code, 3);
+    assert_eq!(short(&told[&arn(1)]), "unknown credentials");
+    assert!(ran.stderr.contains(ROLE), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("wrong:one"), "{}", ran.stderr);
+
+    let explained = place.run(&["probe", "--explain", &arn(1)]);
+    assert_eq!(explained.code, 0, "{}", explained.stderr);
+    assert!(
+        explained.stdout.contains("sts:AssumeRole") && explained.stdout.contains(ROLE),
+        "{}",
+        explained.stdout
+    );
+}
+
+const LAST_USE: &str = "TrentService.GetKeyLastUsage";
+
+/// A key with this record of its use.
+fn used(last_use: Value) -> Key {
+    let mut key = Key::in_state("Enabled");
+    key.last_use = Some(last_use);
+    key
+}
+
+#[test]
+fn the_last_use_of_a_few_keys_is_shown_and_changes_no_verdict() {
+    let kms = Aws::start();
+    let place = place();
+    let ask = |last_use: Option<Value>| {
+        let key = match last_use {
+            Some(told) => used(told),
+            None => Key::in_state("Enabled"),
+        };
+        kms.put(&arn(1), key);
+        let words = ["--format", "json", "probe", &arn(1)];
+        let ran = ran(command(&place, &kms, &words).output().unwrap());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let (code, mut verdict) = place.json(&["--offline", "check", &arn(1)]);
+        // The time of asking is all that may differ.
+        for path in ["/as_of", "/key/observed_at"] {
+            *verdict.pointer_mut(path).unwrap() = Value::Null;
+        }
+        (document["last_uses"].clone(), (code, verdict))
+    };
+    let (told, without) = ask(None);
+    assert_eq!(told, json!([]), "tolerated");
+    let told_by = |last_use: Value, at: Value, operation: Value| {
+        let (told, with) = ask(Some(last_use));
+        assert_eq!(
+            told,
+            json!([{
+                "provider": "aws", "id": arn(1), "at": at, "operation": operation,
+                "recorded_since": "2025-01-01T00:00:00Z",
+            }])
+        );
+        assert_eq!(with, without, "no verdict depends on it");
+    };
+    let since = json!(1_735_689_600.0);
+    told_by(
+        json!({
+            "KeyLastUsage": {"Operation": "Decrypt", "Timestamp": 1_790_000_000.9},
+            "TrackingStartDate": since,
+        }),
+        json!("2026-09-21T14:13:20Z"),
+        json!("Decrypt"),
+    );
+    // No use on record is no proof that there was none.
+    told_by(
+        json!({"KeyLastUsage": {}, "TrackingStartDate": since}),
+        Value::Null,
+        Value::Null,
+    );
+    // An answer about another key is none about this one.
+    let (told, with) = ask(Some(json!({"KeyId": arn(2), "KeyLastUsage": {}})));
+    assert_eq!((told, with), (json!([]), without));
+
+    let table = ran(command(&place, &kms, &["probe", &arn(1)]).output().unwrap());
+    assert!(!table.stdout.contains("Last used"), "{}", table.stdout);
+    kms.put(
+        &arn(1),
+        used(json!({"KeyLastUsage": {}, "TrackingStartDate": since})),
+    );
+    let table = ran(command(&place, &kms, &["probe", &arn(1)]).output().unwrap());
+    let line = format!("{}: no use on record", arn(1));
+    assert!(table.stdout.contains(&line), "{}", table.stdout);
+}
+
+#[test]
+fn the_last_use_is_asked_for_where_a_few_keys_are_named_and_nowhere_else() {
+    let kms = Aws::start();
+    let place = place();
+    let arns: Vec<String> = (1..=11).map(arn).collect();
+    for arn in &arns {
+        kms.put(arn, used(json!({"KeyLastUsage": {}})));
+    }
+    assert_eq!(probe(&place, &kms, &arns).0.code, 0);
+    assert_eq!(kms.count(LAST_USE), 0, "more than its quota is for");
+    assert_eq!(probe(&place, &kms, &arns[..2]).0.code, 0);
+    assert_eq!(kms.count(LAST_USE), 2);
+    let checked = command(&place, &kms, &["check", &arns[0]])
+        .output()
+        .unwrap();
+    assert!(!checked.stdout.is_empty());
+    assert_eq!(kms.count(LAST_USE), 2, "a verdict has no use for it");
+}
+
+#[test]
+fn causes_are_told_in_the_document_too() {
+    let kms = Aws::start();
+    let denied = Fault::exception("AccessDeniedException", "not for you");
+    for number in 1..=3 {
+        kms.put(&arn(number), Key::failing(denied.clone()));
+    }
+    kms.put(&arn(4), Key::in_state("Creating"));
+    kms.put(&arn(5), Key::in_state("Enabled"));
+    let place = place();
+    let arns: Vec<String> = (1..=5).map(arn).collect();
+    let mut words = vec!["--format", "json", "probe"];
+    words.extend(arns.iter().map(String::as_str));
+    let ran = ran(command(&place, &kms, &words).output().unwrap());
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let causes = document["causes"].as_array().unwrap();
+    let short: Vec<Value> = causes
+        .iter()
+        .map(|cause| {
+            json!([
+                cause["provider"],
+                cause["reason"],
+                cause["keys"],
+                cause["example"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        short,
+        [
+            json!(["aws", "access-denied", 3, "not for you"]),
+            json!(["aws", "transient", 1, null]),
+        ]
+    );
+    for cause in causes {
+        let fix = cause["fix"].as_str().unwrap();
+        assert!(ran.stderr.contains(fix), "{fix}: {}", ran.stderr);
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! Against an AWS emulator that others wrote (ministack), with its signatures and IAM switched on,
-//! its keys made by AWS's own client library. Run `.ci/real-tools` first; a missing tool is a
+//! Against two AWS emulators that others wrote, their keys made by AWS's own client library:
+//! ministack, with its signatures and IAM switched on, and moto, a second opinion on the states that
+//! it knows and on taking on a role. Run `.ci/real-tools` first; a missing tool is a
 //! failure.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -10,39 +12,55 @@ use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use serde_json::Value;
-use snapkey::probe::{Answer, Target};
+use snapkey::model::AwsRole;
+use snapkey::probe::aws::AwsProbe;
+use snapkey::probe::{Answer, Probes, Target, probe_all};
 
-use crate::support::aws::{config_with, key, limits, run, short};
+use crate::support::aws::{at, config_with, key, limits, run, runtime, short};
 use crate::support::proxy::Proxy;
 
 /// The emulator, killed when dropped.
-pub(crate) struct Ministack {
+pub(crate) struct Emulator {
     child: Child,
     pub(crate) address: SocketAddr,
     home: tempfile::TempDir,
 }
 
-impl Ministack {
-    pub(crate) fn start(tools: &Path) -> Self {
+impl Emulator {
+    pub(crate) fn ministack(tools: &Path) -> Self {
+        Self::start(&tools.join("bin/ministack"), |command, port| {
+            command
+                .env("BIND_HOST", "127.0.0.1")
+                .env("GATEWAY_PORT", port.to_string())
+                .env("IOT_MTLS_ENABLED", "0")
+                .env("SERVICES", "kms,sts,iam")
+                .env("AUTH", "true");
+        })
+    }
+
+    pub(crate) fn moto(tools: &Path) -> Self {
+        Self::start(&tools.join("bin/moto_server"), |command, port| {
+            command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        })
+    }
+
+    fn start(program: &Path, settle: impl FnOnce(&mut Command, u16)) -> Self {
         let home = tempfile::tempdir().unwrap();
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
         let log = File::create(home.path().join("log")).unwrap();
-        let program = tools.join("bin/ministack");
-        let child = Command::new(&program)
+        let mut command = Command::new(program);
+        command
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", home.path())
             .env("TMPDIR", home.path())
-            .env("BIND_HOST", "127.0.0.1")
-            .env("GATEWAY_PORT", address.port().to_string())
-            .env("IOT_MTLS_ENABLED", "0")
-            .env("SERVICES", "kms,sts,iam")
-            .env("AUTH", "true")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
-            .stderr(log)
+            .stderr(log);
+        settle(&mut command, address.port());
+        let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}; run `.ci/real-tools`", program.display()));
         let mut started = Self {
@@ -61,14 +79,14 @@ impl Ministack {
             let ended = self.child.try_wait().unwrap();
             if ended.is_some() || Instant::now() > patience {
                 let log = std::fs::read_to_string(self.home.path().join("log"));
-                panic!("ministack did not start: {ended:?} {log:?}");
+                panic!("the emulator did not start: {ended:?} {log:?}");
             }
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 }
 
-impl Drop for Ministack {
+impl Drop for Emulator {
     fn drop(&mut self) {
         let _killed = self.child.kill();
         let _ended = self.child.wait();
@@ -82,15 +100,20 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn make(tools: &Path, ministack: &Ministack) -> Self {
+    pub(crate) fn make(tools: &Path, ministack: &Emulator) -> Self {
+        Self::made_by("aws_world.py", tools, ministack)
+    }
+
+    fn made_by(script: &str, tools: &Path, emulator: &Emulator) -> Self {
         let python = tools.join("bin/python");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/aws_world.py");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support");
+        let script = folder.join(script);
         let output = Command::new(&python)
             .arg(script)
-            .arg(format!("http://{}", ministack.address))
+            .arg(format!("http://{}", emulator.address))
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .env("HOME", ministack.home.path())
+            .env("HOME", emulator.home.path())
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .output()
             .unwrap_or_else(|error| panic!("{}: {error}; run `.ci/real-tools`", python.display()));
@@ -144,7 +167,7 @@ fn told(answers: &[Answer]) -> Vec<String> {
 #[test]
 fn ministack_is_read_as_it_stands() {
     let tools = tools();
-    let ministack = Ministack::start(&tools);
+    let ministack = Emulator::ministack(&tools);
     let world = World::make(&tools, &ministack);
     let proxy = Proxy::start(ministack.address).unwrap();
     let root = || Credentials::new("test", "test", None, None, "test");
@@ -338,6 +361,72 @@ fn ministack_is_read_as_it_stands() {
     assert!(calls.iter().any(|call| call == "GetCallerIdentity"));
     assert_eq!(passed, 20);
     report(passed, calls.len());
+}
+
+#[test]
+fn moto_is_read_as_it_stands_in_a_role() {
+    let tools = tools();
+    let moto = Emulator::moto(&tools);
+    let world = World::made_by("aws_states.py", &tools, &moto);
+    let proxy = Proxy::start(moto.address).unwrap();
+    // Its multi-Region keys have ids that no key of AWS has.
+    let table: BTreeMap<String, &str> = BTreeMap::from([
+        (world.arn("enabled"), "enabled"),
+        (world.arn("disabled"), "disabled"),
+        (world.arn("deleting"), "pending-deletion"),
+        (world.arn("rescued"), "disabled"),
+        (world.arn("revived"), "enabled"),
+        (world.arn("missing"), "unknown"),
+    ]);
+    // All but one in the role.
+    let role = AwsRole::read(&world.arn("role")).unwrap();
+    let plain = world.arn("enabled");
+    let in_role = table.keys().filter(|arn| **arn != plain);
+    let roles = in_role.map(|arn| (key(arn), role.clone())).collect();
+    let targets = table.keys().map(|arn| Target::Key(key(arn))).collect();
+    let config = config_with(&proxy.url(), world.auditor.clone());
+    let probes = Probes::new(AwsProbe::from_config(config).with_roles(roles));
+    let mut told = BTreeMap::new();
+    let mut identities = BTreeSet::new();
+    let mut keep = |answer: Answer| {
+        for observation in answer.observations {
+            let arn = observation.key.to_string();
+            identities.insert((arn == plain, observation.identity.clone()));
+            if observation.condition.word() == "pending-deletion" {
+                assert!(observation.condition.date().is_some(), "{observation:?}");
+            }
+            told.insert(arn, observation.condition.word());
+        }
+    };
+    let never = std::future::pending();
+    runtime().block_on(probe_all(
+        targets,
+        &probes,
+        &limits(),
+        &at,
+        &mut keep,
+        never,
+    ));
+    assert_eq!(told, table);
+    let account = role.account();
+    let assumed = format!("arn:aws:sts::{account}:assumed-role/snapkey-audit");
+    assert!(
+        identities.contains(&(false, Some(assumed))),
+        "{identities:?}"
+    );
+    assert_eq!(identities.len(), 2, "{identities:?}");
+    let calls = proxy.calls();
+    let taken_on = calls.iter().filter(|call| *call == "AssumeRole").count();
+    assert_eq!(taken_on, 1, "{calls:?}");
+    for call in &calls {
+        let reads = [
+            "TrentService.DescribeKey",
+            "GetCallerIdentity",
+            "AssumeRole",
+        ];
+        assert!(reads.contains(&call.as_str()), "{call}");
+    }
+    report(table.len(), calls.len());
 }
 
 #[expect(

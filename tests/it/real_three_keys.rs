@@ -5,7 +5,7 @@ use std::path::Path;
 
 use snapkey::model::Timestamp;
 
-use crate::real_aws::{Ministack, World, tools};
+use crate::real_aws::{Emulator, World, tools};
 use crate::support::cmd::{Place, Ran, copy, fixture, ran};
 use crate::support::proxy::Proxy;
 
@@ -61,7 +61,7 @@ fn rewrite(folder: &Path, change: &dyn Fn(&str) -> String) {
 #[test]
 fn three_keys_of_a_real_server() {
     let tools = tools();
-    let ministack = Ministack::start(&tools);
+    let ministack = Emulator::ministack(&tools);
     let world = World::make(&tools, &ministack);
     let proxy = Proxy::start(ministack.address).unwrap();
 

@@ -29,6 +29,12 @@ pub(super) enum Failure {
     NoCredentials(String),
     /// The call cannot be made as it stands.
     NotSent(String),
+    /// Nothing was sent, because the role in which the key is to be asked about could not be
+    /// taken on.
+    NotAssumed {
+        role: String,
+        why: Box<Failure>,
+    },
 }
 
 impl Failure {
@@ -36,6 +42,7 @@ impl Failure {
     pub(super) fn native(&self) -> Option<String> {
         match self {
             Self::Service { code, message: _ } => Some(redact(code)),
+            Self::NotAssumed { role: _, why } => why.native(),
             Self::Unparsable { .. }
             | Self::Unreachable(_)
             | Self::TimedOut
@@ -56,7 +63,8 @@ impl Failure {
             | Self::Unreachable(_)
             | Self::TimedOut
             | Self::NoCredentials(_)
-            | Self::NotSent(_) => false,
+            | Self::NotSent(_)
+            | Self::NotAssumed { .. } => false,
         }
     }
 }
@@ -97,6 +105,31 @@ pub(super) fn read_failure(failure: &Failure) -> (UnknownReason, Option<String>)
         ),
         Failure::NoCredentials(why) => (UnknownReason::Credentials, Some(redact(why))),
         Failure::NotSent(why) => (UnknownReason::WrongScope, Some(redact(why))),
+        Failure::NotAssumed { role, why } => {
+            let (reason, detail) = read_failure(why);
+            let reason = match reason {
+                // What STS says of a role says nothing of a key: it is neither missing nor
+                // refused, nobody has asked about it.
+                UnknownReason::NotFound
+                | UnknownReason::AccessDenied
+                | UnknownReason::UnrecognisedState
+                | UnknownReason::BackingKeyUnverified
+                | UnknownReason::Unsupported => UnknownReason::Credentials,
+                UnknownReason::Credentials
+                | UnknownReason::Throttled
+                | UnknownReason::Unreachable
+                | UnknownReason::WrongScope
+                | UnknownReason::Malformed => reason,
+            };
+            let detail = detail.unwrap_or_else(|| reason.word().to_owned());
+            (
+                reason,
+                Some(format!(
+                    "the role `{}` could not be taken on: {detail}",
+                    redact(role)
+                )),
+            )
+        }
     }
 }
 
@@ -114,9 +147,10 @@ fn read_code(code: &str, message: Option<&str>) -> UnknownReason {
                 UnknownReason::NotFound
             }
         }
-        "InvalidArnException" | "OptInRequired" | "SubscriptionRequiredException" => {
-            UnknownReason::WrongScope
-        }
+        "InvalidArnException"
+        | "OptInRequired"
+        | "SubscriptionRequiredException"
+        | "RegionDisabledException" => UnknownReason::WrongScope,
         // One of its three texts covers "does not exist in this Region": existence is not proven
         // either way.
         "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" => {
@@ -324,6 +358,38 @@ mod tests {
             assert!(!service(code, "").is_refusal_of_the_call(), "{code}");
         }
         assert!(!Failure::TimedOut.is_refusal_of_the_call());
+    }
+
+    /// "Not found" above all: after a deadline it would prove that the key is gone.
+    #[test]
+    fn no_refusal_of_a_role_says_anything_of_a_key() {
+        use UnknownReason as R;
+        let refused = |why| Failure::NotAssumed {
+            role: "arn:aws:iam::111122223333:role/audit".to_owned(),
+            why: Box::new(why),
+        };
+        let table = [
+            (service("AccessDenied", "not authorized"), R::Credentials),
+            (service("NotFoundException", "no such"), R::Credentials),
+            (service("UnsupportedOperationException", ""), R::Credentials),
+            (service("DisabledException", ""), R::Credentials),
+            (service("XksProxyOdd", ""), R::Credentials),
+            (service("ExpiredTokenException", ""), R::Credentials),
+            (service("RegionDisabledException", ""), R::WrongScope),
+            (service("ThrottlingException", ""), R::Throttled),
+            (service("ValidationError", ""), R::Malformed),
+            (Failure::TimedOut, R::Unreachable),
+            (Failure::NoCredentials("none".to_owned()), R::Credentials),
+        ];
+        for (why, expected) in table {
+            let native = why.native();
+            let failure = refused(why);
+            let (reason, detail) = read_failure(&failure);
+            assert_eq!(reason, expected, "{failure:?}");
+            assert!(detail.unwrap().contains(":role/audit"), "{failure:?}");
+            assert_eq!(failure.native(), native);
+            assert!(!failure.is_refusal_of_the_call(), "{failure:?}");
+        }
     }
 
     #[test]

@@ -46,6 +46,39 @@ pub(super) enum Materials {
     Failed(UnknownReason, Option<String>),
 }
 
+/// What `DescribeCustomKeyStores` says of the store that a key is in; words verbatim. A store that
+/// could not be asked about is not told apart from one that nobody asked about: connected or not,
+/// a key in it is never more than unverified.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct KeyStore {
+    /// `ConnectionState`
+    pub connection: Option<String>,
+    /// `ConnectionErrorCode`
+    pub error: Option<String>,
+}
+
+impl KeyStore {
+    /// "Keys cannot be used unless the store is connected" (KMS developer guide, "Disconnect a
+    /// custom key store"; API reference, `CustomKeyStoresListEntry`). One that is being connected
+    /// settles nothing yet.
+    fn is_out_of_reach(&self) -> bool {
+        matches!(
+            self.connection.as_deref(),
+            Some("DISCONNECTED" | "DISCONNECTING" | "FAILED")
+        )
+    }
+
+    fn words(&self) -> String {
+        let words = [&self.connection, &self.error];
+        let words: Vec<String> = words
+            .into_iter()
+            .flatten()
+            .map(|word| redact(word))
+            .collect();
+        words.join(", ")
+    }
+}
+
 /// When, where and by whom the question was put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
@@ -83,6 +116,15 @@ pub(super) fn needs_materials(metadata: &KeyMetadata) -> bool {
         && matches!(metadata.state.as_deref(), Some("Enabled" | "Updating"))
 }
 
+/// The custom key store whose connection is worth asking about: that of a key which claims to be
+/// usable, or which KMS calls unavailable. The other states are shown with nothing besides.
+pub(super) fn store_to_ask_about(metadata: &KeyMetadata) -> Option<&str> {
+    match metadata.state.as_deref() {
+        Some("Enabled" | "Updating" | "Unavailable") => metadata.custom_key_store.as_deref(),
+        Some(_) | None => None,
+    }
+}
+
 /// Reads the answer about `key`. An answer about any other key, or one that contradicts itself,
 /// is `unknown(malformed)`: an emulator or a proxy that answers `Enabled` for another account's
 /// key must not make this one usable.
@@ -90,6 +132,7 @@ pub(super) fn read_describe_key(
     key: &KeyId,
     metadata: &KeyMetadata,
     materials: &Materials,
+    store: Option<&KeyStore>,
     asked: Asked,
 ) -> Observation {
     let native = metadata.state.as_deref().map(redact);
@@ -100,7 +143,7 @@ pub(super) fn read_describe_key(
         }
     };
     let material = read_materials(materials, asked.at);
-    let condition = read_state(metadata, &material, asked.at);
+    let condition = read_state(metadata, &material, store, asked.at);
     // A state without a date of its own can still be ended by one: material of a disabled key
     // expires as well.
     let stale_at = [
@@ -223,7 +266,12 @@ fn read_materials(materials: &Materials, at: Timestamp) -> MaterialSummary {
     summary
 }
 
-fn read_state(metadata: &KeyMetadata, material: &MaterialSummary, at: Timestamp) -> Condition {
+fn read_state(
+    metadata: &KeyMetadata,
+    material: &MaterialSummary,
+    store: Option<&KeyStore>,
+    at: Timestamp,
+) -> Condition {
     let Some(state) = metadata.state.as_deref() else {
         return malformed("the answer names no `KeyState`");
     };
@@ -233,7 +281,7 @@ fn read_state(metadata: &KeyMetadata, material: &MaterialSummary, at: Timestamp)
         "Enabled" if metadata.enabled == Some(false) => {
             malformed("`KeyState` is `Enabled`, but `Enabled` is false")
         }
-        "Enabled" | "Updating" => read_usable(metadata, material, at),
+        "Enabled" | "Updating" => read_usable(metadata, material, store, at),
         "Disabled" => Condition::Disabled,
         // Rounded down: act before that second.
         "PendingDeletion" => Condition::PendingDeletion {
@@ -246,7 +294,10 @@ fn read_state(metadata: &KeyMetadata, material: &MaterialSummary, at: Timestamp)
         "PendingImport" => Condition::MaterialMissing,
         "Unavailable" => Condition::Unavailable {
             what: Some(match &metadata.custom_key_store {
-                Some(store) => format!("custom key store `{}` is disconnected", redact(store)),
+                Some(id) => match store.map(KeyStore::words).filter(|words| !words.is_empty()) {
+                    Some(words) => format!("custom key store `{}` is {words}", redact(id)),
+                    None => format!("custom key store `{}` is disconnected", redact(id)),
+                },
                 None => "the custom key store is disconnected".to_owned(),
             }),
         },
@@ -259,11 +310,27 @@ fn read_state(metadata: &KeyMetadata, material: &MaterialSummary, at: Timestamp)
 }
 
 /// A key whose state says that it can decrypt: whether that may be believed.
-fn read_usable(metadata: &KeyMetadata, material: &MaterialSummary, at: Timestamp) -> Condition {
-    if let Some(store) = &metadata.custom_key_store {
+fn read_usable(
+    metadata: &KeyMetadata,
+    material: &MaterialSummary,
+    store: Option<&KeyStore>,
+    at: Timestamp,
+) -> Condition {
+    if let Some(id) = &metadata.custom_key_store {
+        let id = redact(id);
+        let words = store.map(KeyStore::words).unwrap_or_default();
+        if store.is_some_and(KeyStore::is_out_of_reach) {
+            return Condition::Unavailable {
+                what: Some(format!("custom key store `{id}` is {words}")),
+            };
+        }
+        let is = if words.is_empty() {
+            String::new()
+        } else {
+            format!(" ({words})")
+        };
         return unverified(format!(
-            "the key is in custom key store `{}`, whose own key may be gone",
-            redact(store)
+            "the key is in custom key store `{id}`{is}, whose own key may be gone"
         ));
     }
     match metadata.origin.as_deref() {

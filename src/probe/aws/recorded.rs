@@ -51,6 +51,7 @@ pub fn read_recorded(document: &Value, at: Timestamp) -> Result<Vec<Observation>
         &key,
         &metadata,
         &Materials::NotTold,
+        None,
         asked,
     )])
 }

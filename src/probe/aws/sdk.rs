@@ -12,9 +12,10 @@ use aws_sdk_kms::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_kms::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::DateTime;
 use aws_sdk_kms::types;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
 use super::failure::{Failure, redact};
-use super::read::{KeyMetadata, Material};
+use super::read::{KeyMetadata, KeyStore, Material};
 use crate::model::Timestamp;
 
 /// Less than the default of `Limits::call`, so that the first key's call does not cut it off.
@@ -109,6 +110,26 @@ pub(super) fn without_session(arn: &str) -> String {
     }
 }
 
+/// Why a role could not be taken on, on its way through the SDK.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the role could not be taken on")]
+pub(super) struct NotAssumed {
+    pub(super) role: String,
+    pub(super) why: Failure,
+}
+
+/// Sorts what the provider of a role gave instead of credentials.
+pub(super) fn failure_to_assume(error: &CredentialsError) -> Failure {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(refused) = cause.downcast_ref::<SdkError<AssumeRoleError>>() {
+            return failure_of(refused);
+        }
+        source = cause.source();
+    }
+    Failure::NoCredentials(error.to_string())
+}
+
 /// Sorts an SDK error. Nothing of a credential provider's own text is kept: it may repeat what a
 /// `credential_process` printed.
 pub(super) fn failure_of<E>(error: &SdkError<E>) -> Failure
@@ -117,7 +138,17 @@ where
 {
     let mut source: Option<&(dyn Error + 'static)> = error.source();
     while let Some(cause) = source {
-        if let Some(credentials) = cause.downcast_ref::<CredentialsError>() {
+        if let Some(NotAssumed { role, why }) = cause.downcast_ref() {
+            return Failure::NotAssumed {
+                role: role.clone(),
+                why: Box::new(why.clone()),
+            };
+        }
+        if let Some(credentials) = cause.downcast_ref::<CredentialsError>()
+            && credentials
+                .source()
+                .is_none_or(|why| !why.is::<NotAssumed>())
+        {
             return Failure::NoCredentials(credentials.to_string());
         }
         source = cause.source();
@@ -204,6 +235,24 @@ pub(super) fn own_materials(
             })
         })
         .collect()
+}
+
+/// The store that was asked about, if the answer holds it.
+pub(super) fn own_key_store(
+    id: &str,
+    stores: Vec<types::CustomKeyStoresListEntry>,
+) -> Option<KeyStore> {
+    let store = stores
+        .into_iter()
+        .find(|store| store.custom_key_store_id.as_deref() == Some(id))?;
+    Some(KeyStore {
+        connection: store
+            .connection_state
+            .map(|state| state.as_str().to_owned()),
+        error: store
+            .connection_error_code
+            .map(|code| code.as_str().to_owned()),
+    })
 }
 
 /// Fractions of a second are dropped: every one of these dates is one to act before.

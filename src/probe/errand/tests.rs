@@ -22,6 +22,10 @@ fn gcp(name: &str, version: usize) -> Target {
     ))
 }
 
+fn in_no_role(_: &Target) -> Option<&'static AwsRole> {
+    None
+}
+
 #[test]
 fn versions_of_one_key_are_one_errand() {
     let targets = vec![
@@ -37,7 +41,11 @@ fn versions_of_one_key_are_one_errand() {
         aws("eu-west-1", 1),
         key("kmip://server/7"),
     ];
-    let (asked, unsupported) = errands(targets, |target| target.provider() != Provider::Kmip);
+    let (asked, unsupported) = errands(
+        targets,
+        |target| target.provider() != Provider::Kmip,
+        in_no_role,
+    );
     assert_eq!(unsupported, [key("kmip://server/7")]);
     let told: Vec<Vec<Target>> = asked.iter().map(Errand::targets).collect();
     assert_eq!(
@@ -59,7 +67,11 @@ fn all_versions_and_one_version_are_asked_together() {
         panic!("an Azure key");
     };
     let all = Target::AzureKey(version.key().clone());
-    let (asked, _) = errands(vec![all.clone(), azure("one", "a", 1)], |_| true);
+    let (asked, _) = errands(
+        vec![all.clone(), azure("one", "a", 1)],
+        |_| true,
+        in_no_role,
+    );
     let [errand] = asked.as_slice() else {
         panic!("{asked:?}");
     };
@@ -77,7 +89,7 @@ fn taken(turns: &mut Turns) -> Vec<String> {
 }
 
 fn turns(targets: Vec<Target>, places: usize) -> Turns {
-    Turns::new(errands(targets, |_| true).0, places)
+    Turns::new(errands(targets, |_| true, in_no_role).0, places)
 }
 
 #[test]
@@ -108,7 +120,7 @@ fn every_provider_has_its_own_places_and_its_lanes_share_them() {
     assert_eq!(taken(&mut turns), [slow, slow]);
     // New work of the quick vault comes before more of the slow one.
     for more in ["c", "d", "e"] {
-        let (errands, _) = errands(vec![azure("quick", more, 1)], |_| true);
+        let (errands, _) = errands(vec![azure("quick", more, 1)], |_| true, in_no_role);
         turns.push(errands[0].clone());
     }
     turns.done(&lane("slow"));

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use crate::model::verdict::{
     self, Deletability, DependantCounts, DependantKind, Restorability, SafeAfter, UnitVerdict,
 };
-use crate::model::{Timestamp, evidence};
+use crate::model::{self, Timestamp, evidence};
 use crate::report;
 
 /// RFC 3339 in UTC, with `Z` and whole seconds.
@@ -435,6 +435,61 @@ impl<'a> From<&'a evidence::Observation> for Observation<'a> {
             native: observation.native.as_deref(),
             endpoint: &observation.endpoint,
             identity: observation.identity.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Cause<'a> {
+    provider: &'static str,
+    reason: &'static str,
+    keys: usize,
+    example: Option<&'a str>,
+    fix: &'static str,
+}
+
+impl<'a> From<&'a report::CauseRow> for Cause<'a> {
+    fn from(cause: &'a report::CauseRow) -> Self {
+        let report::CauseRow {
+            provider,
+            reason,
+            keys,
+            example,
+            fix,
+        } = cause;
+        Self {
+            provider: provider.word(),
+            reason,
+            keys: *keys,
+            example: example.as_deref(),
+            fix,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct LastUse<'a> {
+    provider: &'static str,
+    id: String,
+    at: Option<Time>,
+    operation: Option<&'a str>,
+    recorded_since: Option<Time>,
+}
+
+impl<'a> From<&'a model::LastUse> for LastUse<'a> {
+    fn from(told: &'a model::LastUse) -> Self {
+        let model::LastUse {
+            key,
+            operation,
+            at,
+            tracked_since,
+        } = told;
+        Self {
+            provider: key.provider().word(),
+            id: key.to_string(),
+            at: time(*at),
+            operation: operation.as_deref(),
+            recorded_since: time(*tracked_since),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::page::{Cell, Column, Grid, Page};
 use crate::model::evidence::{Condition, Observation};
 use crate::model::verdict::{KeyRow, KeyState, Obstacle, ProjectVerdict, SnapshotVerdict};
-use crate::model::{Timestamp, verdict::Deletability};
+use crate::model::{LastUse, Timestamp, verdict::Deletability};
 use crate::report::words::{self, Tone, number};
 use crate::report::{DownloadRow, Frame, IngestReport, Layout, ProbeReport};
 use Column::{Elastic, Rigid};
@@ -411,6 +411,9 @@ pub(in crate::report) fn probe(
         unresolved,
         still_fresh,
         not_asked,
+        // On stderr, where nobody can take them for answers.
+        causes: _,
+        last_uses,
     } = report;
     let mut page = Page::new(layout, out);
     let unsettled = observations
@@ -466,7 +469,31 @@ pub(in crate::report) fn probe(
     }
     plain_list(&mut page, "Not asked", not_asked)?;
     plain_list(&mut page, "Not complete enough to ask about", unresolved)?;
+    let last_uses: Vec<String> = last_uses.iter().map(last_use).collect();
+    plain_list(
+        &mut page,
+        "Last used (says nothing of what a key is needed for)",
+        &last_uses,
+    )?;
     page.finish()
+}
+
+fn last_use(told: &LastUse) -> String {
+    let LastUse {
+        key,
+        operation,
+        at,
+        tracked_since,
+    } = told;
+    let since = match tracked_since {
+        Some(since) => format!("recorded since {since}"),
+        None => "nobody says since when that is recorded".to_owned(),
+    };
+    match (at, operation) {
+        (Some(at), Some(operation)) => format!("{key}: {at}, {operation} ({since})"),
+        (Some(at), None) => format!("{key}: {at} ({since})"),
+        (None, _) => format!("{key}: no use on record ({since})"),
+    }
 }
 
 /// The service's own word, where it was said, and why it settles nothing.

@@ -1,6 +1,6 @@
-//! AWS KMS and STS over HTTP: `DescribeKey` and `ListKeyRotations` in AWS JSON 1.1,
-//! `GetCallerIdentity` in the query protocol. One address stands for every region: the region
-//! asked is the one that the request was signed for.
+//! AWS KMS and STS over HTTP: `DescribeKey`, `ListKeyRotations`, `DescribeCustomKeyStores` and
+//! `GetKeyLastUsage` in AWS JSON 1.1, `GetCallerIdentity` and `AssumeRole` in the query protocol. One address stands for
+//! every region: the region asked is the one that the request was signed for.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -30,6 +30,8 @@ pub(crate) struct Key {
     pub(crate) always: Option<Fault>,
     /// What happens to every `ListKeyRotations` call.
     pub(crate) rotations_fault: Option<Fault>,
+    /// What `GetKeyLastUsage` answers; nothing: the service has no such call.
+    pub(crate) last_use: Option<Value>,
 }
 
 impl Key {
@@ -40,6 +42,7 @@ impl Key {
             next: VecDeque::new(),
             always: None,
             rotations_fault: None,
+            last_use: None,
         }
     }
 
@@ -112,11 +115,30 @@ pub(crate) struct Request {
     pub(crate) region: String,
     pub(crate) key: Option<String>,
     pub(crate) body: Value,
+    /// The access key id that it was signed with: of a role, what [`signer_of`] gives.
+    pub(crate) signer: String,
+}
+
+/// A role as `AssumeRole` knows it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Role {
+    pub(crate) external_id: Option<String>,
+    /// What happens to every `AssumeRole`.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// The access key id that `AssumeRole` gives out for a role.
+pub(crate) fn signer_of(role: &str) -> String {
+    let name = role.rsplit('/').next().unwrap_or_default();
+    format!("ASIA{}", name.replace('-', "").to_uppercase())
 }
 
 #[derive(Debug, Default)]
 struct World {
     keys: BTreeMap<String, Key>,
+    roles: BTreeMap<String, Role>,
+    /// Custom key stores, as they are listed or not.
+    stores: BTreeMap<String, Result<Value, Fault>>,
     identity_fault: Option<Fault>,
     latency: Duration,
     log: Vec<Request>,
@@ -169,6 +191,16 @@ impl Aws {
     /// Puts a key, by its ARN.
     pub(crate) fn put(&self, arn: &str, key: Key) {
         self.world().keys.insert(arn.to_owned(), key);
+    }
+
+    /// Puts a custom key store, by its id, as it is listed or as asking about it fails.
+    pub(crate) fn put_store(&self, id: &str, store: Result<Value, Fault>) {
+        self.world().stores.insert(id.to_owned(), store);
+    }
+
+    /// Puts a role, by its ARN.
+    pub(crate) fn put_role(&self, arn: &str, role: Role) {
+        self.world().roles.insert(arn.to_owned(), role);
     }
 
     /// What happens to every `GetCallerIdentity`.
@@ -296,6 +328,15 @@ impl Answer {
         }
     }
 
+    fn xml(status: u16, body: &str) -> Self {
+        Self {
+            status,
+            content_type: "text/xml",
+            error_type: None,
+            body: body.to_owned(),
+        }
+    }
+
     fn exception(status: u16, code: &str, message: &str) -> Self {
         Self::json(status, &json!({"__type": code, "message": message}))
     }
@@ -371,9 +412,9 @@ async fn send(stream: &mut TcpStream, answer: Answer, fault: Option<Fault>) -> i
 
 impl World {
     fn answer(&mut self, message: &Message) -> (Answer, Option<Fault>) {
-        let region = signed_region(message);
+        let [signer, _, region] = signed_by(message);
         let Some(operation) = message.headers.get("x-amz-target") else {
-            return self.caller_identity(message, region);
+            return self.security_token(message, signer, region);
         };
         let body: Value = serde_json::from_slice(&message.body).unwrap_or(Value::Null);
         let asked = body["KeyId"].as_str().unwrap_or_default().to_owned();
@@ -382,7 +423,11 @@ impl World {
             region: region.clone(),
             key: Some(asked.clone()),
             body: body.clone(),
+            signer,
         });
+        if operation == "TrentService.DescribeCustomKeyStores" {
+            return self.key_store(body["CustomKeyStoreId"].as_str().unwrap_or_default());
+        }
         if asked
             .split(':')
             .nth(3)
@@ -409,6 +454,16 @@ impl World {
                 let answer = rotations(&key.rotations, &body);
                 (Answer::json(200, &answer), key.rotations_fault.clone())
             }
+            "TrentService.GetKeyLastUsage" if key.last_use.is_some() => {
+                let mut answer = json!({"KeyId": arn});
+                if let (Some(fields), Some(told)) = (
+                    answer.as_object_mut(),
+                    key.last_use.as_ref().and_then(Value::as_object),
+                ) {
+                    fields.extend(told.clone());
+                }
+                (Answer::json(200, &answer), None)
+            }
             _ => (
                 Answer::exception(400, "UnknownOperationException", operation),
                 None,
@@ -416,44 +471,111 @@ impl World {
         }
     }
 
-    fn caller_identity(&mut self, message: &Message, region: String) -> (Answer, Option<Fault>) {
-        let form = String::from_utf8_lossy(&message.body).into_owned();
-        let action = form
-            .split('&')
-            .find_map(|field| field.strip_prefix("Action="))
-            .unwrap_or("?");
+    fn key_store(&self, id: &str) -> (Answer, Option<Fault>) {
+        match self.stores.get(id) {
+            Some(Ok(store)) => {
+                let mut listed = json!({"CustomKeyStoreId": id, "CustomKeyStoreName": "hsm"});
+                if let (Some(fields), Some(over)) = (listed.as_object_mut(), store.as_object()) {
+                    fields.extend(over.clone());
+                }
+                let answer = json!({"CustomKeyStores": [listed], "Truncated": false});
+                (Answer::json(200, &answer), None)
+            }
+            Some(Err(fault)) => (Answer::json(200, &json!({})), Some(fault.clone())),
+            None => {
+                let code = "CustomKeyStoreNotFoundException";
+                (Answer::exception(400, code, id), None)
+            }
+        }
+    }
+
+    /// STS: a form in, XML out.
+    fn security_token(
+        &mut self,
+        message: &Message,
+        signer: String,
+        region: String,
+    ) -> (Answer, Option<Fault>) {
+        let form: BTreeMap<String, String> = url::form_urlencoded::parse(&message.body)
+            .into_owned()
+            .collect();
+        let field = |name: &str| form.get(name).cloned().unwrap_or_default();
         self.log.push(Request {
-            operation: action.to_owned(),
+            operation: field("Action"),
             region,
             key: None,
-            body: Value::Null,
+            body: json!(form),
+            signer: signer.clone(),
         });
-        let body = format!(
-            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
-             <GetCallerIdentityResult>\
-             <Arn>arn:aws:sts::{ACCOUNT}:assumed-role/auditor/session-1</Arn>\
-             <UserId>AROAEXAMPLE:session-1</UserId><Account>{ACCOUNT}</Account>\
-             </GetCallerIdentityResult></GetCallerIdentityResponse>"
-        );
-        let answer = Answer {
-            status: 200,
-            content_type: "text/xml",
-            error_type: None,
-            body,
+        if field("Action") == "AssumeRole" {
+            return self.assume_role(&field("RoleArn"), &field("ExternalId"));
+        }
+        // Who signs as a role is in it.
+        let role = self.roles.keys().find(|role| signer_of(role) == signer);
+        let assumed = match role {
+            Some(role) => assumed(role, "snapkey"),
+            None => format!("arn:aws:sts::{ACCOUNT}:assumed-role/auditor/session-1"),
         };
+        let account = assumed.split(':').nth(4).unwrap_or_default().to_owned();
+        let answer = Answer::xml(
+            200,
+            &format!(
+                "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+                 <GetCallerIdentityResult><Arn>{assumed}</Arn>\
+                 <UserId>AROAEXAMPLE:session-1</UserId><Account>{account}</Account>\
+                 </GetCallerIdentityResult></GetCallerIdentityResponse>"
+            ),
+        );
         (answer, self.identity_fault.clone())
+    }
+
+    fn assume_role(&self, arn: &str, external_id: &str) -> (Answer, Option<Fault>) {
+        let trusted = self
+            .roles
+            .get(arn)
+            .filter(|role| role.external_id.as_deref().unwrap_or_default() == external_id);
+        let Some(role) = trusted else {
+            let refused = format!(
+                "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>\
+                 <Type>Sender</Type><Code>AccessDenied</Code><Message>User: \
+                 arn:aws:iam::{ACCOUNT}:user/u is not authorized to perform: sts:AssumeRole on \
+                 resource: {arn}</Message></Error></ErrorResponse>"
+            );
+            return (Answer::xml(403, &refused), None);
+        };
+        let answer = format!(
+            "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+             <AssumeRoleResult><Credentials><AccessKeyId>{}</AccessKeyId>\
+             <SecretAccessKey>secret-of-the-session</SecretAccessKey>\
+             <SessionToken>token-of-the-session</SessionToken>\
+             <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>\
+             <AssumedRoleUser><Arn>{}</Arn><AssumedRoleId>AROA:snapkey</AssumedRoleId>\
+             </AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>",
+            signer_of(arn),
+            assumed(arn, "snapkey"),
+        );
+        (Answer::xml(200, &answer), role.fault.clone())
     }
 }
 
-/// `Credential=ID/DATE/REGION/kms/aws4_request` of the `Authorization` header.
-fn signed_region(message: &Message) -> String {
-    message
+/// The principal of a session in a role.
+fn assumed(role: &str, session: &str) -> String {
+    let account = role.split(':').nth(4).unwrap_or_default();
+    let name = role.rsplit('/').next().unwrap_or_default();
+    format!("arn:aws:sts::{account}:assumed-role/{name}/{session}")
+}
+
+/// Access key id, date and region of `Credential=ID/DATE/REGION/…` in the `Authorization` header.
+fn signed_by(message: &Message) -> [String; 3] {
+    let scope = message
         .headers
         .get("authorization")
-        .and_then(|header| header.split("Credential=").nth(1))
-        .and_then(|scope| scope.split('/').nth(2))
-        .unwrap_or("unsigned")
-        .to_owned()
+        .and_then(|header| header.split("Credential=").nth(1));
+    let part = |number| {
+        let part = scope.and_then(|scope| scope.split('/').nth(number));
+        part.unwrap_or("unsigned").to_owned()
+    };
+    [part(0), part(1), part(2)]
 }
 
 fn metadata(arn: &str, over: &Value) -> Value {

@@ -66,7 +66,7 @@ fn asked() -> Asked {
 
 fn read(metadata: &KeyMetadata, materials: &Materials) -> Observation {
     let key = key(metadata.arn.as_deref().unwrap_or(KEY));
-    read_describe_key(&key, metadata, materials, asked())
+    read_describe_key(&key, metadata, materials, None, asked())
 }
 
 /// `word` or `word DATE`, and for unknown `unknown REASON`.
@@ -372,11 +372,11 @@ fn an_answer_that_contradicts_itself_or_the_question_settles_nothing() {
         bad("nonsense"),
     ];
     assert_eq!(
-        short(&read_describe_key(&key(KEY), &good(), &Materials::NotTold, asked()).condition),
+        short(&read_describe_key(&key(KEY), &good(), &Materials::NotTold, None, asked()).condition),
         "enabled"
     );
     for metadata in table {
-        let read = read_describe_key(&key(KEY), &metadata, &Materials::NotTold, asked());
+        let read = read_describe_key(&key(KEY), &metadata, &Materials::NotTold, None, asked());
         assert_eq!(short(&read.condition), "unknown malformed", "{metadata:?}");
         assert_eq!(read.key, key(KEY), "{metadata:?}");
         assert!(read.related.is_empty(), "{metadata:?}");
@@ -396,4 +396,55 @@ fn related_keys_are_named_once_and_without_the_key_itself() {
     let read = read(&metadata, &Materials::NotTold);
     assert_eq!(short(&read.condition), "enabled");
     assert_eq!(read.related, [key(MRK_ELSEWHERE)]);
+}
+
+#[test]
+fn a_key_store_can_make_a_key_unusable_and_never_more_than_unverified() {
+    let of = |state: &str, store: KeyStore| {
+        let metadata = KeyMetadata {
+            custom_key_store: Some("cks-1".to_owned()),
+            origin: Some("AWS_CLOUDHSM".to_owned()),
+            enabled: None,
+            ..answer(state)
+        };
+        read_describe_key(
+            &key(KEY),
+            &metadata,
+            &Materials::NotTold,
+            Some(&store),
+            asked(),
+        )
+        .condition
+    };
+    let store = |connection: Option<&str>, error: Option<&str>| KeyStore {
+        connection: connection.map(str::to_owned),
+        error: error.map(str::to_owned),
+    };
+    let unverified = "unknown backing-key-unverified";
+    let table = [
+        (store(Some("CONNECTED"), None), unverified),
+        (store(Some("CONNECTING"), None), unverified),
+        (store(Some("SLEEPING"), None), unverified),
+        (store(None, None), unverified),
+        (store(None, Some("USER_LOCKED_OUT")), unverified),
+        (store(Some("DISCONNECTED"), None), "unavailable"),
+        (store(Some("DISCONNECTING"), None), "unavailable"),
+        (
+            store(Some("FAILED"), Some("CLUSTER_NOT_FOUND")),
+            "unavailable",
+        ),
+    ];
+    for (store, expected) in table {
+        for state in ["Enabled", "Updating"] {
+            let condition = of(state, store.clone());
+            assert_eq!(short(&condition), expected, "{state} {store:?}");
+            let told = format!("{condition:?}");
+            for word in [&store.connection, &store.error].into_iter().flatten() {
+                assert!(told.contains(word.as_str()), "{told}");
+            }
+        }
+        // What KMS says of the key counts; a store that is back again does not undo it.
+        assert_eq!(short(&of("Unavailable", store.clone())), "unavailable");
+        assert_eq!(short(&of("Disabled", store.clone())), "disabled");
+    }
 }
