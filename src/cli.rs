@@ -79,9 +79,24 @@ pub struct Global {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
+    /// Tables for people
     Table,
+    /// One document for programs
     Json,
+    /// Rows for spreadsheets
     Csv,
+    /// Markdown, for a ticket or a job summary
+    Md,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, for test reports
+    Junit,
+    /// Annotations of a GitHub Actions job
+    Github,
+    /// Metrics for the textfile collector
+    Prometheus,
+    /// CycloneDX: keys, and the snapshots that depend on them
+    Cbom,
 }
 
 impl Format {
@@ -90,6 +105,22 @@ impl Format {
             Self::Table => "table",
             Self::Json => "json",
             Self::Csv => "csv",
+            Self::Md => "md",
+            Self::Sarif => "sarif",
+            Self::Junit => "junit",
+            Self::Github => "github",
+            Self::Prometheus => "prometheus",
+            Self::Cbom => "cbom",
+        }
+    }
+
+    /// Only `audit`, `gate` and `report` conclude what these formats tell.
+    const fn is_for_conclusions(self) -> bool {
+        match self {
+            Self::Table | Self::Json | Self::Csv => false,
+            Self::Md | Self::Sarif | Self::Junit | Self::Github | Self::Prometheus | Self::Cbom => {
+                true
+            }
         }
     }
 }
@@ -119,9 +150,17 @@ pub enum Command {
     Projects(Projects),
     /// Tell whether a key may be deleted, disabled or rotated
     Check(Check),
+    /// Weigh the findings of the estate, or of a change to keys, for a pipeline
+    Gate(Gate),
+    /// Write what an audit of the store finds into a file, and exit 0
+    Report(Report),
     /// Manage the snapshots that somebody downloaded
     #[command(subcommand)]
     Download(Download),
+    /// Print a script that completes snapkey's words in a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man,
 }
 
 #[derive(Debug, Args)]
@@ -261,7 +300,7 @@ pub struct Audit {
     #[arg(long)]
     pub no_probe: bool,
 
-    /// Leave out the list of snapshots
+    /// Leave out the list of snapshots; the table fits one screen
     #[arg(long)]
     pub summary: bool,
 
@@ -367,6 +406,53 @@ pub struct Check {
     pub limit: u32,
 }
 
+#[derive(Debug, Args)]
+pub struct Gate {
+    /// Take `[policy]`, `[[waiver]]` and `rotation_max_age` from this file, not from the
+    /// configuration
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+
+    /// Say what is to be done with --key
+    #[arg(long = "for", value_name = "INTENT", requires = "key", value_parser = gate_intent())]
+    pub intent: Option<Intent>,
+
+    /// Ask about this key only
+    #[arg(long, value_name = "KEY", requires = "intent")]
+    pub key: Option<String>,
+
+    /// Rotate to this key (with --for rotate)
+    #[arg(long, value_name = "NEW", requires = "key")]
+    pub to: Option<String>,
+
+    /// Ask about the keys that this plan would take away: the output of `terraform show -json`;
+    /// `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub terraform_plan: Option<PathBuf>,
+
+    /// Ask the key services about the keys in question first
+    #[arg(long)]
+    pub probe: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Write here, all at once; `-` is standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+
+    /// Leave out the list of snapshots
+    #[arg(long)]
+    pub summary: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// Complete in this shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Download {
     /// List the downloaded snapshots that still count
@@ -443,14 +529,44 @@ impl Cli {
             Command::Check(check) if check.to.is_some() && check.intent != Intent::Rotate => {
                 Some("`--to` goes with `--for rotate`".to_owned())
             }
+            Command::Gate(gate) if gate.to.is_some() && gate.intent != Some(Intent::Rotate) => {
+                Some("`--to` goes with `--for rotate`".to_owned())
+            }
+            Command::Gate(gate)
+                if gate.probe && gate.key.is_none() && gate.terraform_plan.is_none() =>
+            {
+                Some("`--probe` goes with `--key` or `--terraform-plan`".to_owned())
+            }
+            Command::Gate(gate) if gate.probe && as_of.is_some() => {
+                Some("`--probe` asks now, which `--as-of` excludes".to_owned())
+            }
+            Command::Gate(gate) if gate.probe && offline => {
+                Some("`--probe` asks the key services, which `--offline` refuses".to_owned())
+            }
             Command::Collect(_) | Command::Ingest(_) | Command::Probe(_)
-                if format == Format::Csv =>
+                if format != Format::Table && format != Format::Json =>
             {
                 Some(format!(
                     "`{}` has no format `{}`; take `table` or `json`",
                     self.command.word(),
                     format.word()
                 ))
+            }
+            Command::Snapshots(_)
+            | Command::Keys(_)
+            | Command::Projects(_)
+            | Command::Check(_)
+            | Command::Download(_)
+                if format.is_for_conclusions() =>
+            {
+                Some(format!(
+                    "`{}` has no format `{}`; take `table`, `json` or `csv`",
+                    self.command.word(),
+                    format.word()
+                ))
+            }
+            Command::Completions(_) | Command::Man if format != Format::Table => {
+                Some(format!("`{}` has no formats", self.command.word()))
             }
             Command::Collect(_)
             | Command::Ingest(_)
@@ -460,7 +576,11 @@ impl Cli {
             | Command::Keys(_)
             | Command::Projects(_)
             | Command::Check(_)
-            | Command::Download(_) => None,
+            | Command::Gate(_)
+            | Command::Report(_)
+            | Command::Download(_)
+            | Command::Completions(_)
+            | Command::Man => None,
         }
     }
 }
@@ -477,7 +597,11 @@ impl Command {
             Self::Keys(_) => "keys",
             Self::Projects(_) => "projects",
             Self::Check(_) => "check",
+            Self::Gate(_) => "gate",
+            Self::Report(_) => "report",
             Self::Download(_) => "download",
+            Self::Completions(_) => "completions",
+            Self::Man => "man",
         }
     }
 }
@@ -543,6 +667,10 @@ fn intent() -> impl TypedValueParser<Value = Intent> {
         &[Intent::Delete, Intent::Disable, Intent::Rotate],
         Intent::word,
     )
+}
+
+fn gate_intent() -> impl TypedValueParser<Value = Intent> {
+    words(&[Intent::Delete, Intent::Rotate], Intent::word)
 }
 
 /// Takes exactly the words of an enum of the contract.

@@ -14,7 +14,7 @@ use toml::{Table, Value};
 
 use crate::cli;
 use crate::error::{Error, ErrorKind};
-use crate::model::policy::KmipServer;
+use crate::model::policy::{GatePolicy, KmipServer};
 use crate::model::verdict::{Code, Level};
 use crate::model::{AwsRole, KeyId, Policy, Timestamp};
 
@@ -171,6 +171,29 @@ pub fn load(global: &cli::Global, environment: Environment<'_>) -> Result<Config
     })
 }
 
+/// Reads the file of `gate --policy`, which says `[policy]`, `[[waiver]]` and `rotation_max_age` in
+/// place of the configuration, and nothing else.
+///
+/// # Errors
+///
+/// As those of [`load`].
+pub fn load_policy(path: &Path) -> Result<GatePolicy, Error> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::new(
+            ErrorKind::Config,
+            format!("cannot read the policy `{}`", path.display()),
+        )
+        .caused_by(&error)
+    })?;
+    sectioned(&text, gate).map_err(|problems| {
+        let error = Error::new(
+            ErrorKind::Config,
+            format!("cannot use the policy `{}`", path.display()),
+        );
+        problems.into_iter().fold(error, Error::cause)
+    })
+}
+
 /// Whether tables are colored: as told, else on a terminal that can, unless `NO_COLOR` is set to
 /// anything (<https://no-color.org>).
 pub fn colored(choice: cli::Color, environment: Environment<'_>, terminal: bool) -> bool {
@@ -226,6 +249,11 @@ struct Content {
 
 /// Reads the text of a configuration file that stands in `folder`.
 fn read(text: &str, folder: &Path) -> Result<Content, Vec<String>> {
+    sectioned(text, |top| top_level(top, folder))
+}
+
+/// Reads a whole file; what `read` does not take is a problem.
+fn sectioned<T>(text: &str, read: impl FnOnce(&mut Section<'_>) -> T) -> Result<T, Vec<String>> {
     let table: Table = toml::from_str(text).map_err(|error| {
         let line = error
             .span()
@@ -235,7 +263,7 @@ fn read(text: &str, folder: &Path) -> Result<Content, Vec<String>> {
     })?;
     let mut problems: Vec<Problem> = Vec::new();
     let mut top = Section::top(table, &mut problems);
-    let content = top_level(&mut top, folder);
+    let content = read(&mut top);
     top.finish();
     if problems.is_empty() {
         Ok(content)
@@ -280,10 +308,8 @@ fn top_level(top: &mut Section<'_>, folder: &Path) -> Content {
                 groups: endpoint.groups.clone(),
             })
             .collect(),
-        levels: top.table("policy", levels).unwrap_or_default(),
+        gate: gate(top),
     };
-    top.not_read("waiver");
-    top.not_read("rotation_max_age");
     Content {
         policy,
         ca_file: top.text("ca_file").map(|path| folder.join(path)),
@@ -319,9 +345,30 @@ fn collect(section: &mut Section<'_>) -> Collect {
     }
 }
 
-/// `[policy]`: a level for each finding that shall not have its default.
+/// `[policy]`, `[[waiver]]` and `rotation_max_age`.
+fn gate(top: &mut Section<'_>) -> GatePolicy {
+    let default = GatePolicy::default();
+    let mut of_projects = BTreeMap::new();
+    let levels = top.table("policy", |policy| {
+        of_projects = policy
+            .table("project", |projects| {
+                projects.each_table(levels_of_a_project)
+            })
+            .unwrap_or_default();
+        levels(policy)
+    });
+    GatePolicy {
+        levels: levels.unwrap_or_default(),
+        of_projects,
+        waivers: top.tables("waiver", statements::waiver),
+        rotation_max_age: top
+            .duration("rotation_max_age")
+            .unwrap_or(default.rotation_max_age),
+    }
+}
+
+/// A level for each finding that shall not have its default.
 fn levels(policy: &mut Section<'_>) -> BTreeMap<Code, Level> {
-    policy.not_read("project");
     let mut levels = BTreeMap::new();
     for (word, value) in policy.drain() {
         let code = Code::ALL.iter().find(|code| code.word() == word);
@@ -335,6 +382,17 @@ fn levels(policy: &mut Section<'_>) -> BTreeMap<Code, Level> {
             (None, _) => policy.problem(&word, "is no finding that snapkey makes"),
             (Some(_), None) => policy.problem(&word, not_a_level(&value)),
         }
+    }
+    levels
+}
+
+fn levels_of_a_project(policy: &mut Section<'_>) -> BTreeMap<Code, Level> {
+    let levels = levels(policy);
+    for code in levels.keys().filter(|code| !code.is_of_projects()) {
+        policy.problem(
+            code.word(),
+            "is about no single project: set it in [policy]",
+        );
     }
     levels
 }

@@ -4,12 +4,16 @@
 mod ingest;
 mod judge;
 mod live;
+mod manual;
 mod pipe;
+mod pipeline;
 mod probe;
+mod whole_file;
 
 use std::io::{self, Read, Write};
 
 use chrono::Utc;
+use clap::CommandFactory;
 
 use self::probe::LastUses;
 use crate::assess::gate;
@@ -18,7 +22,7 @@ use crate::config::{self, Config, StoreAt};
 use crate::error::{Error, ErrorKind};
 use crate::model::verdict::Intent;
 use crate::model::{Forgotten, Timestamp};
-use crate::report::{self, Format, Layout};
+use crate::report::{self, Format, Layout, Style};
 use crate::store::{Location, Store, StoreError};
 
 /// The streams of a run, and how the terminal looks.
@@ -58,7 +62,10 @@ impl Console<'_> {
 struct Session<'a, 'c> {
     cli: &'a Cli,
     config: Config,
+    /// Of lists and of what was done.
     format: Format,
+    /// Of what was concluded.
+    style: Style,
     console: &'a mut Console<'c>,
 }
 
@@ -68,16 +75,48 @@ struct Session<'a, 'c> {
 /// What ended the run before it could answer.
 pub fn run(cli: &Cli, console: &mut Console<'_>) -> Result<u8, Error> {
     log_to_stderr(cli.global.verbose, console.quiet);
+    match &cli.command {
+        Command::Completions(args) => return output(completions(args.shell, console), 0),
+        Command::Man => return output(manual(console), 0),
+        Command::Collect(_)
+        | Command::Ingest(_)
+        | Command::Probe(_)
+        | Command::Audit(_)
+        | Command::Snapshots(_)
+        | Command::Keys(_)
+        | Command::Projects(_)
+        | Command::Check(_)
+        | Command::Gate(_)
+        | Command::Report(_)
+        | Command::Download(_) => {}
+    }
     let config = config::load(&cli.global, &config::process_environment)?;
-    let format = match cli.global.format {
-        cli::Format::Table => Format::Table,
-        cli::Format::Json => Format::Json,
-        cli::Format::Csv => Format::Csv,
+    let style = match cli.global.format {
+        cli::Format::Table => Style::Plain(Format::Table),
+        cli::Format::Json => Style::Plain(Format::Json),
+        cli::Format::Csv => Style::Plain(Format::Csv),
+        cli::Format::Md => Style::Markdown,
+        cli::Format::Sarif => Style::Sarif,
+        cli::Format::Junit => Style::Junit,
+        cli::Format::Github => Style::Github,
+        cli::Format::Prometheus => Style::Prometheus,
+        cli::Format::Cbom => Style::Cbom,
+    };
+    let format = match style {
+        Style::Plain(format) => format,
+        // The command line lets lists have no other format.
+        Style::Markdown
+        | Style::Sarif
+        | Style::Junit
+        | Style::Github
+        | Style::Prometheus
+        | Style::Cbom => Format::Table,
     };
     let mut session = Session {
         cli,
         config,
         format,
+        style,
         console,
     };
     match &cli.command {
@@ -92,6 +131,9 @@ pub fn run(cli: &Cli, console: &mut Console<'_>) -> Result<u8, Error> {
             Intent::Delete | Intent::Disable => session.check(args),
             Intent::Rotate => session.rotate(args),
         },
+        Command::Gate(args) => session.gate(args),
+        Command::Report(args) => session.report(args),
+        Command::Completions(_) | Command::Man => Ok(gate::PASSED),
         Command::Download(Download::List) => session.download_list(),
         Command::Download(Download::Forget(args)) => session.download_forget(args),
     }
@@ -163,9 +205,13 @@ impl Session<'_, '_> {
             summary: args.summary,
             all: args.all,
         };
-        let (format, layout, policy) = (self.format, self.console.layout(), &self.config.policy);
-        let out = &mut self.console.out;
-        let code = judge::audit(&store, policy, as_of, view, format, layout, out)?;
+        let file = self.config.file.clone();
+        let printing = pipeline::Printing {
+            command: "audit",
+            view,
+            policy_file: file.as_deref(),
+        };
+        let code = self.print_estate(&store, as_of, printing, None, None)?;
         store.close().map_err(Error::from)?;
         Ok(code)
     }
@@ -216,7 +262,8 @@ impl Session<'_, '_> {
     fn check(&mut self, args: &cli::Check) -> Result<u8, Error> {
         let store = self.checked_store(args)?;
         let as_of = self.as_of();
-        let check = judge::check(&store, &self.config.policy, as_of, args)?;
+        let policy = &self.config.policy;
+        let check = judge::check(&store, policy, as_of, &args.key, args.intent, args.limit)?;
         let code = gate::of_check(&check);
         let printed = report::check(
             self.format,
@@ -232,7 +279,8 @@ impl Session<'_, '_> {
     fn rotate(&mut self, args: &cli::Check) -> Result<u8, Error> {
         let store = self.checked_store(args)?;
         let as_of = self.as_of();
-        let check = judge::rotation(&store, &self.config.policy, as_of, args)?;
+        let (policy, to) = (&self.config.policy, args.to.as_deref());
+        let check = judge::rotation(&store, policy, as_of, &args.key, to, args.limit)?;
         let code = gate::of_rotation(&check);
         let printed = report::rotation(
             self.format,
@@ -258,17 +306,10 @@ impl Session<'_, '_> {
         if !probing {
             return Ok(store);
         }
-        let keys: Vec<String> = std::iter::once(&args.key)
-            .chain(&args.to)
-            .cloned()
-            .collect();
-        let asked = probe::named(
-            &mut store,
-            &self.config,
-            &keys,
-            LastUses::NotAsked,
-            self.console,
-        )?;
+        let keys = [Some(&args.key), args.to.as_ref()];
+        let keys: Vec<String> = keys.into_iter().flatten().cloned().collect();
+        let uses = LastUses::NotAsked;
+        let asked = probe::named(&mut store, &self.config, &keys, uses, self.console)?;
         asked.tell(self.console);
         Ok(store)
     }
@@ -394,6 +435,17 @@ impl Session<'_, '_> {
     fn readable_store(&self) -> Result<Store, Error> {
         Store::open_read_only(&self.location()).map_err(Error::from)
     }
+}
+
+fn completions(shell: clap_complete::Shell, console: &mut Console<'_>) -> io::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "snapkey", &mut script);
+    console.out.write_all(&script)
+}
+
+fn manual(console: &mut Console<'_>) -> io::Result<()> {
+    let page = manual::page(&Cli::command())?;
+    console.out.write_all(&page)
 }
 
 /// The clock, to the second.

@@ -32,6 +32,17 @@ const SNAPKEY: &str = env!("CARGO_BIN_EXE_snapkey");
 const MEMORY_LIMIT: u64 = 64 * 1024;
 /// Times what so many requests take, as many at a time as `collect` makes.
 const COLLECT_TARGET: f64 = 1.3;
+/// What `audit` prints besides JSON, which is timed: all of it is to stream.
+const FORMATS: [&str; 8] = [
+    "table",
+    "csv",
+    "md",
+    "sarif",
+    "junit",
+    "github",
+    "prometheus",
+    "cbom",
+];
 /// `audit` and `check` find fault with the estate on purpose: any answer will do.
 const ANSWERS: [i32; 3] = [0, 1, 3];
 
@@ -245,11 +256,21 @@ fn measure_all(snapshots: u64) -> Result<()> {
     let rows = generate::single_document(&document, 600 * snapshots)?;
     let streamed = stream(&document, &folder.join("one.db"))?;
     println!("\npeak memory                  MiB  a tenth of the snapshots  below 64  flat");
-    for (work, peak, tenth) in [
-        ("ingest of the bundle", ingested, Some(small_ingest)),
-        ("audit --format json", audited, Some(small_audit)),
-        ("ingest of one document", streamed, None),
-    ] {
+    let mut peaks = vec![
+        (
+            "ingest of the bundle".to_owned(),
+            ingested,
+            Some(small_ingest),
+        ),
+        ("audit --format json".to_owned(), audited, Some(small_audit)),
+    ];
+    for format in FORMATS {
+        let work = format!("audit --format {format}");
+        let of_tenth = audit_as(format, &small)?;
+        peaks.push((work, audit_as(format, &large)?, Some(of_tenth)));
+    }
+    peaks.push(("ingest of one document".to_owned(), streamed, None));
+    for (work, peak, tenth) in peaks {
         let flat = tenth.map_or("", |tenth| yes(peak.peak * 10 <= tenth.peak * 11));
         let tenth = tenth.map_or_else(String::new, |tenth| format!("{:.1}", mib(tenth)));
         println!(
@@ -321,7 +342,13 @@ fn ingest(estate: &Estate) -> Result<Run> {
 }
 
 fn audit(estate: &Estate) -> Result<Run> {
-    let mut command = snapkey(&["audit", "--no-probe", "--as-of", AS_OF, "--format", "json"]);
+    audit_as("json", estate)
+}
+
+fn audit_as(format: &str, estate: &Estate) -> Result<Run> {
+    // What it denies is on stderr, and of no interest here.
+    let mut command = snapkey(&["audit", "-q", "--no-probe", "--as-of", AS_OF]);
+    command.args(["--format", format]);
     run(command.arg("--store").arg(&estate.store), &ANSWERS)
 }
 

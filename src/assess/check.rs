@@ -142,6 +142,9 @@ impl Decided<'_> {
                 if one.condition == other.condition {
                     KeyState {
                         condition: one.condition,
+                        native: one
+                            .native
+                            .filter(|word| other.native.as_ref() == Some(word)),
                         observed_at: one.observed_at.min(other.observed_at),
                         fresh: one.fresh && other.fresh,
                     }

@@ -21,7 +21,7 @@ use super::snapshot;
 use super::tally::Tally;
 use crate::model::key_id::{Match, Provider};
 use crate::model::reading::Schedule;
-use crate::model::verdict::{Assumption, Code, Dependant, Doubt, Restorability, Summary};
+use crate::model::verdict::{Assumption, Code, Dependant, Doubt, Level, Restorability, Summary};
 use crate::model::{Snapshot, Spelling, Timestamp};
 
 /// What the second pass found out.
@@ -47,6 +47,8 @@ pub struct Group {
     pub examples: BTreeSet<String>,
     pub reasons: BTreeSet<String>,
     pub deadline: Option<Timestamp>,
+    /// The strictest of its projects.
+    pub level: Option<Level>,
 }
 
 impl Group {
@@ -261,7 +263,9 @@ impl<'e> Decider<'e> {
         } else {
             keys.join(" ")
         };
+        let level = self.out.estate.policy.gate.level_in(code, &row.project.id);
         let group = self.out.groups.entry((code, subject)).or_default();
+        group.level = Some(group.level.map_or(level, |strictest| strictest.min(level)));
         group.add(format!("{place}/{}", row.id));
         for reason in &judged.reasons {
             if !group.reasons.contains(*reason) {

@@ -7,16 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::decide::{Decided, Group, shown};
 use super::estate_doubts;
 use super::identity::Resolved;
+use super::waivers::{self, Run};
 use crate::model::KeyId;
 use crate::model::evidence::Condition;
-use crate::model::policy::DAY;
+use crate::model::policy::{DAY, GatePolicy, HOUR};
 use crate::model::reading::{Gap, Outcome};
 use crate::model::verdict::{
-    Code, Doubt, DoubtKind, Finding, KeyRow, KeyState, UnitVerdict, Until,
+    Code, Doubt, DoubtKind, Finding, KeyRow, KeyState, Level, UnitVerdict, Until,
 };
-
-/// A project's key is due for rotation after 90 days, as Atlas alerts by default.
-const ROTATION_MAX_AGE: i64 = 90 * DAY;
 
 /// All findings, sorted by level, code, subject.
 pub(super) fn of(decided: &Decided<'_>, keys: &[KeyRow]) -> Vec<Finding> {
@@ -25,7 +23,8 @@ pub(super) fn of(decided: &Decided<'_>, keys: &[KeyRow]) -> Vec<Finding> {
         findings: BTreeMap::new(),
     };
     for ((code, subject), group) in &decided.groups {
-        found.add(*code, subject, snapshots(*code, group));
+        let level = group.level.unwrap_or_else(|| found.policy().level(*code));
+        found.insert(*code, level, subject, snapshots(*code, group));
     }
     for row in keys {
         match row {
@@ -37,11 +36,9 @@ pub(super) fn of(decided: &Decided<'_>, keys: &[KeyRow]) -> Vec<Finding> {
     found.projects();
     found.estate();
     found.holds();
-    let mut findings: Vec<Finding> = found.findings.into_values().collect();
-    findings.sort_by(|a, b| {
-        (a.level, a.code, &a.subject, &a.message).cmp(&(b.level, b.code, &b.subject, &b.message))
-    });
-    findings
+    let findings: Vec<Finding> = found.findings.into_values().collect();
+    let estate = &decided.estate;
+    waivers::applied(findings, &estate.policy.gate, Run::Audit, estate.as_of)
 }
 
 struct Collected<'a, 'e> {
@@ -49,9 +46,44 @@ struct Collected<'a, 'e> {
     findings: BTreeMap<(Code, String), Finding>,
 }
 
-impl Collected<'_, '_> {
+impl<'e> Collected<'_, 'e> {
+    fn policy(&self) -> &'e GatePolicy {
+        &self.decided.estate.policy.gate
+    }
+
+    /// A finding about no project in particular.
     fn add(&mut self, code: Code, subject: &str, message: String) {
-        let level = self.decided.estate.policy.level(code);
+        let level = self.policy().level(code);
+        self.insert(code, level, subject, message);
+    }
+
+    fn add_in(&mut self, project: &str, code: Code, subject: &str, message: String) {
+        let level = self.policy().level_in(code, project);
+        self.insert(code, level, subject, message);
+    }
+
+    /// A finding about a key, as strict as the strictest of the projects that name it. What needs
+    /// it for no project's sake, such as a hold, is judged as everywhere.
+    fn add_of_key(&mut self, key: &KeyId, code: Code, subject: &str, message: String) {
+        let estate = &self.decided.estate;
+        let overall = self.policy().level(code);
+        let family = estate.family_of(key);
+        let naming = estate.names.iter().filter(|name| {
+            name.in_use && name.names.iter().any(|(named, _)| Some(*named) == family)
+        });
+        let level = naming
+            .map(
+                |name| match name.project.and_then(|no| estate.projects.get(no)) {
+                    Some(project) => self.policy().level_in(code, &project.id.id),
+                    None => overall,
+                },
+            )
+            .min()
+            .unwrap_or(overall);
+        self.insert(code, level, subject, message);
+    }
+
+    fn insert(&mut self, code: Code, level: Level, subject: &str, message: String) {
         self.findings
             .entry((code, subject.to_owned()))
             .or_insert_with(|| Finding {
@@ -59,6 +91,7 @@ impl Collected<'_, '_> {
                 level,
                 subject: subject.to_owned(),
                 message,
+                waived: None,
             });
     }
 
@@ -66,7 +99,8 @@ impl Collected<'_, '_> {
         let subject = key.to_string();
         let needed = verdict.counts.total();
         if let Some(at) = self.decided.estate.observed.came_back(key) {
-            self.add(
+            self.add_of_key(
+                key,
                 Code::KeyCameBack,
                 &subject,
                 format!("it was destroyed, and gave a definite answer again at {at}"),
@@ -78,7 +112,8 @@ impl Collected<'_, '_> {
         let dependants = count(needed, "dependant");
         match &state.condition {
             None => {
-                self.add(
+                self.add_of_key(
+                    key,
                     Code::ProbeStale,
                     &subject,
                     format!("{dependants}, and the key was never asked about"),
@@ -87,7 +122,8 @@ impl Collected<'_, '_> {
             }
             Some(Condition::PendingDeletion { deadline }) => {
                 let when = deadline.map_or_else(String::new, |at| format!(" at {at}"));
-                self.add(
+                self.add_of_key(
+                    key,
                     Code::KeyPendingDeletionInUse,
                     &subject,
                     format!("{dependants}, and the key will be deleted{when}"),
@@ -95,14 +131,16 @@ impl Collected<'_, '_> {
             }
             Some(Condition::SoftDeleted { purge }) => {
                 let when = purge.map_or_else(String::new, |at| format!(" at {at}"));
-                self.add(
+                self.add_of_key(
+                    key,
                     Code::KeyPendingDeletionInUse,
                     &subject,
                     format!("{dependants}, and the deleted key will be purged{when}"),
                 );
             }
             Some(Condition::Disabled) => {
-                self.add(
+                self.add_of_key(
+                    key,
                     Code::KeyDisabledInUse,
                     &subject,
                     format!("{dependants}, and the key is disabled"),
@@ -112,7 +150,8 @@ impl Collected<'_, '_> {
                 expires: Some(expires),
             }) => {
                 if self.snapshots_until(key) > Some(Until::At(*expires)) {
-                    self.add(
+                    self.add_of_key(
+                key,
                         Code::KeyExpiresBeforeSnapshots,
                         &subject,
                         format!("{dependants}, and the key expires at {expires}, before the last of its snapshots"),
@@ -133,7 +172,8 @@ impl Collected<'_, '_> {
             let at = state
                 .observed_at
                 .map_or_else(String::new, |at| format!(" (at {at})"));
-            self.add(
+            self.add_of_key(
+                key,
                 Code::ProbeStale,
                 &subject,
                 format!("{dependants}, and the newest answer about the key is too old{at}"),
@@ -148,16 +188,29 @@ impl Collected<'_, '_> {
     }
 
     fn unresolved(&mut self) {
-        for name in self.decided.estate.names.iter().filter(|name| name.in_use) {
+        let estate = &self.decided.estate;
+        for name in estate.names.iter().filter(|name| name.in_use) {
             if matches!(name.resolved, Resolved::Unresolved(_)) {
-                self.add(
-                    Code::KeyUnresolved,
-                    &shown(&name.text),
-                    String::from(
-                        "the id does not say which key it is: add a [[key]] statement to snapkey.toml",
-                    ),
+                let message = String::from(
+                    "the id does not say which key it is: add a [[key]] statement to snapkey.toml",
                 );
+                let subject = shown(&name.text);
+                match name.project.and_then(|no| estate.projects.get(no)) {
+                    Some(project) => {
+                        self.strictest(&project.id.id, Code::KeyUnresolved, &subject, message);
+                    }
+                    None => self.add(Code::KeyUnresolved, &subject, message),
+                }
             }
+        }
+    }
+
+    /// A finding that several projects make with the same words.
+    fn strictest(&mut self, project: &str, code: Code, subject: &str, message: String) {
+        let level = self.policy().level_in(code, project);
+        self.insert(code, level, subject, message);
+        if let Some(found) = self.findings.get_mut(&(code, subject.to_owned())) {
+            found.level = found.level.min(level);
         }
     }
 
@@ -175,7 +228,12 @@ impl Collected<'_, '_> {
                         0 | 1 => String::new(),
                         n => format!(" (and {} more)", n - 1),
                     };
-                    self.add(code, &project.id.id, format!("{}{more}", first.detail));
+                    self.add_in(
+                        &project.id.id,
+                        code,
+                        &project.id.id,
+                        format!("{}{more}", first.detail),
+                    );
                 }
             }
             self.current_keys(project);
@@ -184,7 +242,8 @@ impl Collected<'_, '_> {
                 r.outcome == Outcome::Partial(Gap::ClockSkew) && estate.as_of.since(r.at) <= age
             });
             if skewed {
-                self.add(
+                self.add_in(
+                    &project.id.id,
                     Code::ClockSkew,
                     &project.id.id,
                     String::from(
@@ -194,7 +253,8 @@ impl Collected<'_, '_> {
             }
         }
         for ((project, cluster), ids) in &self.decided.conflicts {
-            self.add(
+            self.add_in(
+                project,
                 Code::KeyIdConflict,
                 &format!("{project}/{cluster}"),
                 format!(
@@ -208,13 +268,15 @@ impl Collected<'_, '_> {
 
     fn current_keys(&mut self, project: &super::estate::Project<'_>) {
         let estate = &self.decided.estate;
+        let rotation_max_age = self.policy().rotation_max_age;
         let newest = project.current.iter().map(|current| current.at).max();
         for current in project.current.iter().filter(|c| Some(c.at) == newest) {
             let Some(name) = current.name.and_then(|no| estate.names.get(no)) else {
                 continue;
             };
             if current.settings.valid == Some(false) {
-                self.add(
+                self.add_in(
+                    &project.id.id,
                     Code::ActiveKeyInvalid,
                     &project.id.id,
                     format!(
@@ -225,14 +287,16 @@ impl Collected<'_, '_> {
             }
             let first = current.name.and_then(|no| project.uses.first(no));
             if let Some(first) = first
-                && estate.as_of.since(first) > ROTATION_MAX_AGE
+                && estate.as_of.since(first) > rotation_max_age
             {
-                self.add(
+                self.add_in(
+                    &project.id.id,
                     Code::KeyRotationOverdue,
                     &project.id.id,
                     format!(
-                        "the current key `{}` has been in use since {first}, over 90 days",
-                        shown(&name.text)
+                        "the current key `{}` has been in use since {first}, over {}",
+                        shown(&name.text),
+                        length(rotation_max_age)
                     ),
                 );
             }
@@ -284,6 +348,18 @@ impl Collected<'_, '_> {
             }
         }
     }
+}
+
+/// `90 days`, `36 hours`: in days where they are whole.
+fn length(seconds: i64) -> String {
+    let (n, unit) = if seconds % DAY == 0 {
+        (seconds / DAY, "day")
+    } else if seconds % HOUR == 0 {
+        (seconds / HOUR, "hour")
+    } else {
+        (seconds, "second")
+    };
+    count(n.unsigned_abs(), unit)
 }
 
 /// The finding that a doubt about the inventory makes.

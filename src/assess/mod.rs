@@ -32,6 +32,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod verdicts;
+mod waivers;
 mod windows;
 
 use std::collections::BTreeSet;

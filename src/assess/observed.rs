@@ -204,6 +204,7 @@ fn fold(answers: &[&Observation], policy: &Policy, as_of: Timestamp) -> Asked {
         // A destroyed key never ages, and later non-answers do not undo it.
         Some(o) if matches!(o.condition, Condition::Destroyed { .. }) => KeyState {
             condition: Some(o.condition.clone()),
+            native: o.native.clone(),
             observed_at: Some(o.at),
             fresh: true,
         },
@@ -213,6 +214,7 @@ fn fold(answers: &[&Observation], policy: &Policy, as_of: Timestamp) -> Asked {
                 .rfind(|o| counts(o, policy))
                 .map_or_else(KeyState::default, |o| KeyState {
                     condition: Some(o.condition.clone()),
+                    native: o.native.clone(),
                     observed_at: Some(o.at),
                     fresh: is_fresh(o, policy, as_of),
                 })
@@ -316,6 +318,7 @@ impl<'o> Destruction<'o> {
             );
             self.derived = Some(KeyState {
                 condition: Some(Condition::Destroyed { proof }),
+                native: o.native.clone(),
                 observed_at: Some(o.at),
                 fresh: true,
             });

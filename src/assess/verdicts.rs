@@ -16,7 +16,7 @@ use crate::model::verdict::{
     Assessment, Deletability, Doubt, DoubtKind, KeyRow, ProjectVerdict, ResolvedKey, RootVerdict,
     SafeAfter, SnapshotVerdict, UnitVerdict, Until,
 };
-use crate::model::{KeyId, Snapshot, Timestamp, Unit};
+use crate::model::{KeyId, Snapshot, Spelling, Timestamp, Unit};
 
 impl Decided<'_> {
     /// The verdict on a snapshot; `None` if it is gone.
@@ -238,6 +238,21 @@ impl Decided<'_> {
             .collect();
         rows.extend(self.unresolved_rows());
         rows
+    }
+
+    /// Everything that stands for a key in the evidence or in a statement, resolved as far as it
+    /// goes, and every key that was ever asked about.
+    pub fn spellings(&self) -> BTreeSet<Spelling> {
+        let named = self
+            .estate
+            .names
+            .iter()
+            .flat_map(|name| match &name.resolved {
+                Resolved::Keys(keys) => keys.iter().cloned().map(Spelling::Complete).collect(),
+                Resolved::Unresolved(spelling) => vec![spelling.clone()],
+            });
+        let observed = self.estate.observed.keys().cloned();
+        named.chain(observed.map(Spelling::Complete)).collect()
     }
 
     fn unresolved_rows(&self) -> Vec<KeyRow> {

@@ -2,6 +2,7 @@
 //! problem of its own, so that one run reports them all. Knows TOML, and no key of the
 //! configuration by name.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use toml::{Table, Value};
@@ -224,14 +225,6 @@ impl<'p> Section<'p> {
         found
     }
 
-    /// A key of the contract that this release does not read: using it is an error, since to
-    /// ignore it would be to answer another question than the one that was asked.
-    pub(super) fn not_read(&mut self, key: &str) {
-        if self.table.remove(key).is_some() {
-            self.problem(key, "this release of snapkey does not read it");
-        }
-    }
-
     /// The sub-table `key`, read by `read`.
     pub(super) fn table<T>(
         &mut self,
@@ -239,7 +232,7 @@ impl<'p> Section<'p> {
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> Option<T> {
         match self.table.remove(key)? {
-            Value::Table(table) => Some(self.nested(format!("[{key}]"), table, read)),
+            Value::Table(table) => Some(self.nested(self.path_of(key), table, read)),
             value @ (Value::String(_)
             | Value::Integer(_)
             | Value::Float(_)
@@ -250,6 +243,17 @@ impl<'p> Section<'p> {
                 None
             }
         }
+    }
+
+    /// Every sub-table, by its key.
+    pub(super) fn each_table<T>(
+        &mut self,
+        read: impl Fn(&mut Section<'_>) -> T,
+    ) -> BTreeMap<String, T> {
+        let keys: Vec<String> = self.table.keys().cloned().collect();
+        keys.into_iter()
+            .filter_map(|key| self.table(&key, &read).map(|value| (key, value)))
+            .collect()
     }
 
     /// Every table of the list `[[key]]`, read by `read`; those with a problem are left out.
@@ -287,6 +291,14 @@ impl<'p> Section<'p> {
             }
         }
         all
+    }
+
+    /// `[policy.project]`
+    fn path_of(&self, key: &str) -> String {
+        match self.name.strip_suffix(']') {
+            Some(outer) => format!("{outer}.{key}]"),
+            None => format!("[{key}]"),
+        }
     }
 
     fn nested<T>(

@@ -7,8 +7,9 @@ use std::str::FromStr;
 use super::section::Section;
 use crate::model::key_id::{Match, Provider, Spelling};
 use crate::model::policy::{
-    AbsentKey, CustomerKeys, Hold, KeyStatement, ProjectStatement, RetiredKey,
+    AbsentKey, CustomerKeys, Hold, KeyStatement, ProjectStatement, RetiredKey, Waiver,
 };
+use crate::model::verdict::Code;
 use crate::model::{AwsRole, KeyId, Timestamp};
 
 /// When a statement was made, and why.
@@ -250,6 +251,30 @@ pub(super) fn retired_key(section: &mut Section<'_>) -> Option<RetiredKey> {
         key,
         stated,
         reason,
+    })
+}
+
+/// `[[waiver]]`. Its date is when it ends; when it was written may be said besides.
+pub(super) fn waiver(section: &mut Section<'_>) -> Option<Waiver> {
+    let codes: Vec<(&str, Code)> = Code::ALL.iter().map(|code| (code.word(), *code)).collect();
+    let code = section.word("code", &codes);
+    let code = section.required("code", code);
+    let subject = section.text("subject");
+    let subject = section.required("subject", subject);
+    let until = section.until("until");
+    let until = section.required("until", until);
+    let reason = section.text("reason");
+    let reason = section.required("reason", reason);
+    section.since("stated");
+    if let Some(Code::WaiverUnused | Code::WaiverExpired) = code {
+        section.problem("code", "is about waivers: set its level in [policy]");
+        return None;
+    }
+    Some(Waiver {
+        code: code?,
+        subject: subject?,
+        until: until?,
+        reason: reason?,
     })
 }
 

@@ -45,11 +45,20 @@ fn the_example_is_every_default() {
             )
         );
         for code in Code::ALL {
-            assert_eq!(policy.level(*code), code.default_level(), "{code}");
+            assert_eq!(policy.gate.level(*code), code.default_level(), "{code}");
         }
     }
-    assert!(as_it_stands.policy.levels.is_empty());
-    assert_eq!(spelled_out.policy.levels.len(), Code::ALL.len());
+    assert!(as_it_stands.policy.gate.levels.is_empty());
+    assert_eq!(spelled_out.policy.gate.levels.len(), Code::ALL.len());
+    assert_eq!(spelled_out.policy.gate.of_projects.len(), 1);
+    assert_eq!(spelled_out.policy.gate.waivers.len(), 1);
+    for content in [&as_it_stands, &spelled_out] {
+        let default = Policy::default().gate;
+        assert_eq!(
+            content.policy.gate.rotation_max_age,
+            default.rotation_max_age
+        );
+    }
     assert_eq!(spelled_out.policy.keys.len(), 1);
     assert_eq!(spelled_out.aws_roles.len(), 1);
     assert_eq!(spelled_out.policy.projects.len(), 1);
@@ -171,8 +180,8 @@ fn everything_that_can_be_said() {
         (120, 2, 1)
     );
     assert!(kmip.is_empty());
-    assert_eq!(policy.level(Code::ClockSkew), Level::Deny);
-    assert_eq!(policy.level(Code::ProbeStale), Level::Allow);
+    assert_eq!(policy.gate.level(Code::ClockSkew), Level::Deny);
+    assert_eq!(policy.gate.level(Code::ProbeStale), Level::Allow);
     let project = &policy.projects[0];
     assert_eq!(project.absent_key, Some(AbsentKey::ProjectKey));
     assert_eq!(
@@ -196,7 +205,7 @@ fn all_problems_at_once() {
             max_probe_age = 24
             max_check_age = "1 hour"
             colour = true
-            rotation_max_age = "90d"
+            rotation_max_age = "90 days"
             [probe]
             name = "x"
             [collect]
@@ -208,8 +217,17 @@ fn all_problems_at_once() {
             clock-skew = "ignore"
             [policy.project.P]
             clock-skew = "allow"
+            estate-empty = "allow"
+            snapshot-lost = 1
+            [policy.project]
+            Q = "deny"
             [[waiver]]
             code = "clock-skew"
+            [[waiver]]
+            code = "waiver-expired"
+            subject = "P"
+            until = 2026-12-01
+            reason = "x"
             [[hold]]
             until = "soon"
             [[project]]
@@ -239,11 +257,16 @@ fn all_problems_at_once() {
             "[[hold]] 1, `until`: `soon` is neither a date such as 2026-10-01 nor a time with a zone such as 2026-10-01T06:00:00Z",
             "[[hold]] 1, `stated`: is missing",
             "[[hold]] 1, `reason`: is missing",
-            "[policy], `project`: this release of snapkey does not read it",
+            "[policy.project.P], `snapshot-lost`: `1` is none of \"deny\", \"warn\", \"allow\"",
+            "[policy.project.P], `estate-empty`: is about no single project: set it in [policy]",
+            "[policy.project], `Q`: takes a table `[Q]`, not a text",
             "[policy], `clock-skew`: `\"ignore\"` is none of \"deny\", \"warn\", \"allow\"",
             "[policy], `snapshot-lots`: is no finding that snapkey makes",
-            "`waiver`: this release of snapkey does not read it",
-            "`rotation_max_age`: this release of snapkey does not read it",
+            "[[waiver]] 1, `subject`: is missing",
+            "[[waiver]] 1, `until`: is missing",
+            "[[waiver]] 1, `reason`: is missing",
+            "[[waiver]] 2, `code`: is about waivers: set its level in [policy]",
+            "`rotation_max_age`: `90 days` is no length of time such as 90s, 30m, 24h or 90d",
             "[collect], `timeout`: leaves no time for an answer",
             "[collect], `attempts`: `0` is no number of attempts (1 to 10)",
             "[collect], `in_flight`: `\"many\"` is no number of requests at once (1 to 64)",

@@ -3,6 +3,7 @@
 
 pub mod aws_role;
 pub mod evidence;
+pub mod gate;
 pub mod intake;
 pub mod key_id;
 pub mod last_use;

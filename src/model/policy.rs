@@ -24,7 +24,42 @@ pub struct Policy {
     pub holds: Vec<Hold>,
     pub retired_keys: Vec<RetiredKey>,
     pub kmip_servers: Vec<KmipServer>,
+    pub gate: GatePolicy,
+}
+
+/// How severe each finding is, and which are put up with: what `gate --policy FILE` replaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatePolicy {
+    /// `[policy]`
     pub levels: BTreeMap<Code, Level>,
+    /// `[policy.project.ID]`, by project id.
+    pub of_projects: BTreeMap<String, BTreeMap<Code, Level>>,
+    pub waivers: Vec<Waiver>,
+    /// Seconds after which a project's current key is due for rotation.
+    pub rotation_max_age: i64,
+}
+
+impl Default for GatePolicy {
+    fn default() -> Self {
+        Self {
+            levels: BTreeMap::new(),
+            of_projects: BTreeMap::new(),
+            waivers: Vec::new(),
+            // Atlas alerts after 90 days by default.
+            rotation_max_age: 90 * DAY,
+        }
+    }
+}
+
+/// `[[waiver]]`: a finding that is put up with for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiver {
+    pub code: Code,
+    /// As the finding spells it; a key in any spelling of its own.
+    pub subject: String,
+    /// The first instant at which it no longer counts.
+    pub until: Timestamp,
+    pub reason: String,
 }
 
 /// Seconds of a day.
@@ -45,18 +80,27 @@ impl Default for Policy {
             holds: Vec::new(),
             retired_keys: Vec::new(),
             kmip_servers: Vec::new(),
-            levels: BTreeMap::new(),
+            gate: GatePolicy::default(),
         }
     }
 }
 
-impl Policy {
+impl GatePolicy {
     /// The level of a finding: the operator's, else the default of its code.
     pub fn level(&self, code: Code) -> Level {
         self.levels
             .get(&code)
             .copied()
             .unwrap_or_else(|| code.default_level())
+    }
+
+    /// The level of a finding about one project: the project's own, else that of all.
+    pub fn level_in(&self, code: Code, project: &str) -> Level {
+        self.of_projects
+            .get(project)
+            .and_then(|levels| levels.get(&code))
+            .copied()
+            .unwrap_or_else(|| self.level(code))
     }
 }
 

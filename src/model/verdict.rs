@@ -146,6 +146,19 @@ impl DependantKind {
         Self::Hold,
     ];
 
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshots",
+            Self::SnapshotCopy => "snapshot-copies",
+            Self::CurrentKey => "current-keys",
+            Self::PitWindow => "pit-windows",
+            Self::KmipNode => "kmip-nodes",
+            Self::Download => "downloads",
+            Self::RestoreJob => "restore-jobs",
+            Self::Hold => "holds",
+        }
+    }
+
     pub const fn word(self) -> &'static str {
         match self {
             Self::Snapshot => "snapshot",
@@ -342,6 +355,26 @@ impl DependantCounts {
     }
 }
 
+/// `12 snapshots, 1 pit-window`
+impl fmt::Display for DependantCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = "";
+        for kind in DependantKind::ALL {
+            let count = self.of(kind);
+            let word = if count == 1 {
+                kind.word()
+            } else {
+                kind.plural()
+            };
+            if count > 0 {
+                write!(f, "{rest}{count} {word}")?;
+                rest = ", ";
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The verdict on a key, which is that of its deletion unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitVerdict {
@@ -382,6 +415,8 @@ pub struct ResolvedKey {
 pub struct KeyState {
     /// `None`: never asked.
     pub condition: Option<Condition>,
+    /// The provider's own state or error word in that answer, verbatim.
+    pub native: Option<String>,
     pub observed_at: Option<Timestamp>,
     /// Younger than `max_probe_age` and none of its dates has passed since.
     pub fresh: bool,
@@ -417,6 +452,15 @@ pub struct Finding {
     /// Key, snapshot or project.
     pub subject: String,
     pub message: String,
+    /// The waiver that makes its level `allow`.
+    pub waived: Option<Waived>,
+}
+
+/// Why a finding is put up with, and until when.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Waived {
+    pub until: Timestamp,
+    pub reason: String,
 }
 
 /// Whether a finding is a no or a could-not-tell.
@@ -473,6 +517,51 @@ macro_rules! codes {
 
             pub const fn default_level(self) -> Level {
                 match self { $(Self::$variant => Level::$level,)* }
+            }
+
+            /// What the gate says of a key that it was asked about; an audit never does.
+            pub const fn is_answer(self) -> bool {
+                matches!(
+                    self,
+                    Self::KeyStillNeeded | Self::RotationRefused | Self::KeyUndecided
+                )
+            }
+
+            /// A project may have a level of its own for it.
+            pub const fn is_of_projects(self) -> bool {
+                match self {
+                    Self::SnapshotLost
+                    | Self::SnapshotBlocked
+                    | Self::SnapshotConditional
+                    | Self::KeyPendingDeletionInUse
+                    | Self::KeyDisabledInUse
+                    | Self::KeyExpiresBeforeSnapshots
+                    | Self::KeyRotationOverdue
+                    | Self::KeyIdConflict
+                    | Self::KeyCameBack
+                    | Self::ActiveKeyInvalid
+                    | Self::SnapshotUnknown
+                    | Self::KeyUnresolved
+                    | Self::ProjectIncomplete
+                    | Self::ProjectStale
+                    | Self::ProjectMissing
+                    | Self::ProbeStale
+                    | Self::ClockSkew => true,
+                    Self::HoldRemoved
+                    | Self::HoldUnused
+                    | Self::WaiverUnused
+                    | Self::WaiverExpired
+                    | Self::KeyStillNeeded
+                    | Self::RotationRefused
+                    | Self::KeyUndecided
+                    | Self::EstateIncomplete
+                    | Self::EstateEmpty => false,
+                }
+            }
+
+            /// A finding about the waivers themselves.
+            pub const fn is_about_waivers(self) -> bool {
+                matches!(self, Self::WaiverUnused | Self::WaiverExpired)
             }
 
             /// One sentence.

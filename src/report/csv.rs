@@ -5,7 +5,7 @@
 //! what a spreadsheet would compute gets an apostrophe in front. JSON has the texts unchanged.
 //!
 //! `audit` and `snapshots` write snapshots, one a row, the latter with `obstacles` besides; an audit's findings and keys are in the
-//! other formats, and keys also in `keys`. `check` writes rows of several kinds, told apart by the
+//! other formats, and keys also in `keys`. `gate` writes its findings, one a row. `check` writes rows of several kinds, told apart by the
 //! column `row`: `verdict`, `detail` (why a rotation is not a pass), `dependant`, `count` (all
 //! dependants of a kind, listed or not), `doubt`, `assumption`.
 
@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use csv::{QuoteStyle, Terminator, Writer, WriterBuilder};
 
 use super::text::cell;
-use super::{DownloadRow, words};
+use super::{Conclusion, DownloadRow, words};
 use crate::model::Timestamp;
 use crate::model::evidence::Condition;
 use crate::model::verdict::{
@@ -105,6 +105,35 @@ pub(super) fn snapshots(out: &mut dyn Write) -> io::Result<Table<'_>> {
         obstacles: true,
         ..table
     })
+}
+
+/// The findings of a gate, one a row.
+pub(super) fn gate(conclusion: &Conclusion<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = Table::begin(
+        out,
+        &[
+            "level",
+            "class",
+            "code",
+            "subject",
+            "message",
+            "waived_until",
+            "waiver",
+        ],
+    )?;
+    for finding in conclusion.findings {
+        let waived = finding.waived.as_ref();
+        table.row(&[
+            finding.level.word(),
+            finding.code.class().word(),
+            finding.code.word(),
+            &finding.subject,
+            &finding.message,
+            &time(waived.map(|waived| waived.until)),
+            waived.map_or("", |waived| &waived.reason),
+        ])?;
+    }
+    table.finish()
 }
 
 pub(super) fn keys<'r>(

@@ -1,22 +1,29 @@
-//! The JSON documents: frozen shapes (`docs/json.md`), which only ever gain fields within a
-//! version. Own structs, so that the model may change without them.
+//! The JSON documents: frozen shapes (`docs/json.md`, `docs/schema/`), which only ever gain fields
+//! within a version. Own structs, so that the model may change without them.
 //!
-//! A document is written member by member and row by row, so that a million snapshots take no more
-//! memory than one. Each member and each row of a list stands on a line of its own.
+//! Snapshots are written row by row, so that a million take no more memory than one. Each member
+//! and each row of a list stands on a line of its own.
 
-mod document;
+pub(super) mod document;
+mod documents;
+#[cfg(test)]
+pub(super) mod schema;
 mod shapes;
 
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 use self::document::Document;
-use self::shapes as shape;
+use self::documents::Head;
+use self::shapes::{self as shape, Each};
 use super::{
-    AuditView, CollectReport, DownloadRow, ExplainedKey, Frame, IngestReport, ProbeReport,
+    AuditView, CollectReport, Conclusion, DownloadRow, ExplainedKey, Frame, IngestReport,
+    ProbeReport,
 };
 use crate::model::Timestamp;
 use crate::model::verdict::{
-    Assessment, KeyCheck, KeyRow, ProjectVerdict, RotationCheck, SafeAfter, SnapshotVerdict,
+    Assessment, Intent, KeyCheck, KeyRow, ProjectVerdict, RotationCheck, SafeAfter, SnapshotVerdict,
 };
 
 /// The number behind `snapkey.<command>/`.
@@ -59,20 +66,18 @@ pub(super) fn audit<'w>(
     view: AuditView,
     out: &'w mut dyn Write,
 ) -> io::Result<Snapshots<'w>> {
-    let mut document = Document::begin("audit", assessment.as_of, out)?;
-    document.member("historical", &assessment.historical)?;
-    document.member("exit_code", &exit_code)?;
-    evidence(&mut document, Frame::from(assessment))?;
-    document.member("summary", &shape::Summary::from(&assessment.summary))?;
-    document.list(
-        "findings",
-        assessment.findings.iter().map(shape::Finding::from),
-    )?;
-    document.list(
-        "projects",
-        assessment.projects.iter().map(shape::Project::from),
-    )?;
-    document.list("keys", assessment.keys.iter().map(shape::KeyRow::from))?;
+    let members = documents::Audit {
+        head: Head::of("audit", assessment.as_of),
+        historical: assessment.historical,
+        exit_code,
+        roots: Each::of(&assessment.roots),
+        assumptions: Each::of(&assessment.assumptions),
+        summary: shape::Summary::from(&assessment.summary),
+        findings: Each::of(&assessment.findings),
+        projects: Each::of(&assessment.projects),
+        keys: Each::of(&assessment.keys),
+    };
+    let mut document = Document::begin(&members, out)?;
     let listed = !view.summary;
     if listed {
         document.open_list("snapshots")?;
@@ -87,13 +92,45 @@ pub(super) fn audit<'w>(
     })
 }
 
+pub(super) fn gate(conclusion: &Conclusion<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let Conclusion {
+        command: _,
+        exit_code,
+        frame,
+        findings,
+        asked,
+        answers,
+        estate,
+        anchor: _,
+    } = *conclusion;
+    let weighed = estate.filter(|_| !asked);
+    let members = documents::Gate {
+        head: Head::of("gate", frame.as_of),
+        historical: frame.historical,
+        exit_code,
+        verdict: conclusion.verdict(),
+        roots: Each::of(frame.roots),
+        assumptions: Each::of(frame.assumptions),
+        summary: weighed.map(|estate| shape::Summary::from(&estate.summary)),
+        answers: Each::of(answers),
+        findings: Each::of(findings),
+    };
+    whole(&members, out)
+}
+
 pub(super) fn snapshots<'w>(
     frame: Frame<'_>,
     restore_to: Option<&str>,
     out: &'w mut dyn Write,
 ) -> io::Result<Snapshots<'w>> {
-    let mut document = list_of("snapshots", frame, out)?;
-    document.member("restore_to", &restore_to)?;
+    let members = documents::Snapshots {
+        head: Head::of("snapshots", frame.as_of),
+        historical: frame.historical,
+        roots: Each::of(frame.roots),
+        assumptions: Each::of(frame.assumptions),
+        restore_to,
+    };
+    let mut document = Document::begin(&members, out)?;
     document.open_list("snapshots")?;
     Ok(Snapshots {
         document,
@@ -107,9 +144,14 @@ pub(super) fn keys<'r>(
     rows: impl IntoIterator<Item = &'r KeyRow>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut document = list_of("keys", frame, out)?;
-    document.list("keys", rows.into_iter().map(shape::KeyRow::from))?;
-    document.finish()
+    let members = documents::Keys {
+        head: Head::of("keys", frame.as_of),
+        historical: frame.historical,
+        roots: Each::of(frame.roots),
+        assumptions: Each::of(frame.assumptions),
+        keys: rows.into_iter().map(shape::KeyRow::from).collect(),
+    };
+    whole(&members, out)
 }
 
 pub(super) fn projects<'r>(
@@ -117,9 +159,14 @@ pub(super) fn projects<'r>(
     rows: impl IntoIterator<Item = &'r ProjectVerdict>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut document = list_of("projects", frame, out)?;
-    document.list("projects", rows.into_iter().map(shape::Project::from))?;
-    document.finish()
+    let members = documents::Projects {
+        head: Head::of("projects", frame.as_of),
+        historical: frame.historical,
+        roots: Each::of(frame.roots),
+        assumptions: Each::of(frame.assumptions),
+        projects: rows.into_iter().map(shape::Project::from).collect(),
+    };
+    whole(&members, out)
 }
 
 pub(super) fn check(check: &KeyCheck, exit_code: u8, out: &mut dyn Write) -> io::Result<()> {
@@ -133,28 +180,28 @@ pub(super) fn check(check: &KeyCheck, exit_code: u8, out: &mut dyn Write) -> io:
         assumptions,
         roots,
     } = check;
-    let document = Document::begin("check", *as_of, out)?;
-    checked(
-        document,
-        &shape::Check {
-            historical: *historical,
-            covered_at: shape::time(*covered_at),
-            intent: intent.word(),
-            exit_code,
-            key: key.into(),
-            verdict: verdict.verdict.word(),
-            to: None,
-            keep_until: SafeAfter::None,
-            details: &[],
-            unit: verdict,
-        },
-        Frame {
-            as_of: *as_of,
-            historical: *historical,
-            roots,
-            assumptions,
-        },
-    )
+    let members = documents::Check {
+        head: Head::of("check", *as_of),
+        historical: *historical,
+        covered_at: shape::time(*covered_at),
+        intent: intent.word(),
+        exit_code,
+        key: key.into(),
+        verdict: verdict.verdict.word(),
+        safe_after: shape::time(verdict.safe_after.date()),
+        safe_after_kind: verdict.safe_after.word(),
+        to: None,
+        keep_until: None,
+        keep_until_kind: SafeAfter::None.word(),
+        details: &[],
+        dependants: Each::of(&verdict.dependants),
+        dependant_counts: shape::counts(&verdict.counts),
+        lost_snapshots: verdict.lost_snapshots,
+        doubts: Each::of(&verdict.doubts),
+        assumptions: Each::of(assumptions),
+        roots: Each::of(roots),
+    };
+    whole(&members, out)
 }
 
 pub(super) fn rotation(
@@ -175,62 +222,28 @@ pub(super) fn rotation(
         assumptions,
         roots,
     } = check;
-    let document = Document::begin("check", *as_of, out)?;
-    checked(
-        document,
-        &shape::Check {
-            historical: *historical,
-            covered_at: shape::time(*covered_at),
-            intent: crate::model::verdict::Intent::Rotate.word(),
-            exit_code,
-            key: key.into(),
-            verdict: verdict.word(),
-            to: to.as_ref().map(shape::Key::from),
-            keep_until: *keep_until,
-            details: reasons,
-            unit: old,
-        },
-        Frame {
-            as_of: *as_of,
-            historical: *historical,
-            roots,
-            assumptions,
-        },
-    )
-}
-
-/// The members that every intent has, in the order of the contract; those of a rotation are null
-/// or empty elsewhere.
-fn checked(
-    mut document: Document<'_>,
-    check: &shape::Check<'_>,
-    frame: Frame<'_>,
-) -> io::Result<()> {
-    document.member("historical", &check.historical)?;
-    document.member("covered_at", &check.covered_at)?;
-    document.member("intent", &check.intent)?;
-    document.member("exit_code", &check.exit_code)?;
-    document.member("key", &check.key)?;
-    document.member("verdict", &check.verdict)?;
-    document.member("safe_after", &shape::time(check.unit.safe_after.date()))?;
-    document.member("safe_after_kind", &check.unit.safe_after.word())?;
-    document.member("to", &check.to)?;
-    document.member("keep_until", &shape::time(check.keep_until.date()))?;
-    document.member("keep_until_kind", &check.keep_until.word())?;
-    document.member("details", &check.details)?;
-    document.list(
-        "dependants",
-        check.unit.dependants.iter().map(shape::Dependant::from),
-    )?;
-    document.member("dependant_counts", &shape::counts(&check.unit.counts))?;
-    document.member("lost_snapshots", &check.unit.lost_snapshots)?;
-    document.list("doubts", check.unit.doubts.iter().map(shape::Doubt::from))?;
-    document.list(
-        "assumptions",
-        frame.assumptions.iter().map(shape::Assumption::from),
-    )?;
-    document.list("roots", frame.roots.iter().map(shape::Root::from))?;
-    document.finish()
+    let members = documents::Check {
+        head: Head::of("check", *as_of),
+        historical: *historical,
+        covered_at: shape::time(*covered_at),
+        intent: Intent::Rotate.word(),
+        exit_code,
+        key: key.into(),
+        verdict: verdict.word(),
+        safe_after: shape::time(old.safe_after.date()),
+        safe_after_kind: old.safe_after.word(),
+        to: to.as_ref().map(shape::Key::from),
+        keep_until: shape::time(keep_until.date()),
+        keep_until_kind: keep_until.word(),
+        details: reasons,
+        dependants: Each::of(&old.dependants),
+        dependant_counts: shape::counts(&old.counts),
+        lost_snapshots: old.lost_snapshots,
+        doubts: Each::of(&old.doubts),
+        assumptions: Each::of(assumptions),
+        roots: Each::of(roots),
+    };
+    whole(&members, out)
 }
 
 pub(super) fn downloads(
@@ -238,9 +251,11 @@ pub(super) fn downloads(
     rows: &[DownloadRow],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut document = Document::begin("download", as_of, out)?;
-    document.list("downloads", rows.iter().map(shape::Download::from))?;
-    document.finish()
+    let members = documents::Downloads {
+        head: Head::of("download", as_of),
+        downloads: Each::of(rows),
+    };
+    whole(&members, out)
 }
 
 pub(super) fn probe(report: &ProbeReport<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -253,19 +268,18 @@ pub(super) fn probe(report: &ProbeReport<'_>, out: &mut dyn Write) -> io::Result
         not_asked,
         causes,
         last_uses,
-    } = report;
-    let mut document = Document::begin("probe", *as_of, out)?;
-    document.member("exit_code", exit_code)?;
-    document.list(
-        "observations",
-        observations.iter().map(shape::Observation::from),
-    )?;
-    document.member("unresolved", unresolved)?;
-    document.member("not_asked", not_asked)?;
-    document.member("still_fresh", still_fresh)?;
-    document.list("causes", causes.iter().map(shape::Cause::from))?;
-    document.list("last_uses", last_uses.iter().map(shape::LastUse::from))?;
-    document.finish()
+    } = *report;
+    let members = documents::Probe {
+        head: Head::of("probe", as_of),
+        exit_code,
+        observations: Each::of(observations),
+        unresolved,
+        not_asked,
+        still_fresh,
+        causes: Each::of(causes),
+        last_uses: Each::of(last_uses),
+    };
+    whole(&members, out)
 }
 
 pub(super) fn collect(report: &CollectReport<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -281,19 +295,21 @@ pub(super) fn collect(report: &CollectReport<'_>, out: &mut dyn Write) -> io::Re
         asked,
         gaps,
         assumptions,
-    } = report;
-    let mut document = Document::begin("collect", *as_of, out)?;
-    document.member("exit_code", exit_code)?;
-    document.member("bundle", bundle)?;
-    document.member("started_at", &started_at.map(|at| at.to_string()))?;
-    document.member("was_finished", was_finished)?;
-    document.member("projects", projects)?;
-    document.member("clusters", clusters)?;
-    document.member("requests", requests)?;
-    document.member("asked", asked)?;
-    document.list("gaps", gaps.iter())?;
-    document.list("assumptions", assumptions.iter())?;
-    document.finish()
+    } = *report;
+    let members = documents::Collect {
+        head: Head::of("collect", as_of),
+        exit_code,
+        bundle,
+        started_at: shape::time(started_at),
+        was_finished,
+        projects,
+        clusters,
+        requests,
+        asked,
+        gaps,
+        assumptions,
+    };
+    whole(&members, out)
 }
 
 pub(super) fn explain(
@@ -301,9 +317,11 @@ pub(super) fn explain(
     keys: &[ExplainedKey],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut document = Document::begin("probe-explain", as_of, out)?;
-    document.list("keys", keys.iter().map(shape::ExplainedKey::from))?;
-    document.finish()
+    let members = documents::Explain {
+        head: Head::of("probe-explain", as_of),
+        keys: Each::of(keys),
+    };
+    whole(&members, out)
 }
 
 pub(super) fn ingest(report: &IngestReport<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -318,36 +336,22 @@ pub(super) fn ingest(report: &IngestReport<'_>, out: &mut dyn Write) -> io::Resu
         not_needed,
         rejects,
         gaps,
-    } = report;
-    let mut document = Document::begin("ingest", *as_of, out)?;
-    document.member("exit_code", exit_code)?;
-    document.member("unchanged", unchanged)?;
-    document.member("files", files)?;
-    document.member("snapshots", snapshots)?;
-    document.member("readings", readings)?;
-    document.member("observations", observations)?;
-    document.member("not_needed", not_needed)?;
-    document.list("rejected", rejects.iter().map(shape::Reject::from))?;
-    document.list("gaps", gaps.iter())?;
-    document.finish()
+    } = *report;
+    let members = documents::Ingest {
+        head: Head::of("ingest", as_of),
+        exit_code,
+        unchanged,
+        files,
+        snapshots,
+        readings,
+        observations,
+        not_needed,
+        rejected: Each::of(rejects),
+        gaps,
+    };
+    whole(&members, out)
 }
 
-/// The beginning of every list about an estate.
-fn list_of<'w>(
-    command: &str,
-    frame: Frame<'_>,
-    out: &'w mut dyn Write,
-) -> io::Result<Document<'w>> {
-    let mut document = Document::begin(command, frame.as_of, out)?;
-    document.member("historical", &frame.historical)?;
-    evidence(&mut document, frame)?;
-    Ok(document)
-}
-
-fn evidence(document: &mut Document<'_>, frame: Frame<'_>) -> io::Result<()> {
-    document.list("roots", frame.roots.iter().map(shape::Root::from))?;
-    document.list(
-        "assumptions",
-        frame.assumptions.iter().map(shape::Assumption::from),
-    )
+fn whole(members: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    Document::begin(members, out)?.finish()
 }

@@ -1,23 +1,34 @@
 //! Conclusions -> bytes, in the format asked for. Decides nothing: verdicts come from `assess`, and
 //! the exit code is given by the caller, who settled it before anything is printed.
 
+mod cbom;
+mod conclusion;
 mod csv;
+mod github;
 mod json;
+mod junit;
+mod markdown;
+mod prometheus;
+mod rows;
+mod sarif;
 mod table;
 pub mod text;
 mod words;
+mod worst;
 
 use std::io::{self, Write};
 
 use crate::model::evidence::Observation;
 use crate::model::verdict::{
     Assessment, Assumption, KeyCheck, KeyRow, ProjectVerdict, RootVerdict, RotationCheck,
-    SnapshotVerdict,
 };
 use crate::model::{LastUse, Provider, Timestamp};
 
+pub use conclusion::{AuditView, Conclusion, Style};
 pub use json::JSON_VERSION;
+pub use rows::{SnapshotRows, audit, gate, snapshots};
 
+/// What every list can be printed as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Table,
@@ -51,15 +62,6 @@ impl<'a> From<&'a Assessment> for Frame<'a> {
             assumptions: &assessment.assumptions,
         }
     }
-}
-
-/// How much an audit prints.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AuditView {
-    /// No list of snapshots.
-    pub summary: bool,
-    /// Every row of the tables, which are then held in memory until the end.
-    pub all: bool,
 }
 
 /// What one `collect` brought together.
@@ -172,83 +174,6 @@ pub struct DownloadRow {
     pub finished_at: Option<Timestamp>,
     pub forgotten_at: Option<Timestamp>,
     pub reason: Option<String>,
-}
-
-/// Takes the snapshot rows of a report one by one, in contract order, and ends it.
-pub struct SnapshotRows<'a> {
-    rows: Rows<'a>,
-    /// A summary takes rows and drops them: they were counted before.
-    listed: bool,
-}
-
-enum Rows<'a> {
-    Audit(table::Audit<'a>),
-    Table(table::Snapshots<'a>),
-    Json(json::Snapshots<'a>),
-    Csv(Box<csv::Table<'a>>),
-}
-
-impl SnapshotRows<'_> {
-    pub fn row(&mut self, row: &SnapshotVerdict) -> io::Result<()> {
-        if !self.listed {
-            return Ok(());
-        }
-        match &mut self.rows {
-            Rows::Audit(table) => {
-                table.row(row);
-                Ok(())
-            }
-            Rows::Table(table) => table.row(row),
-            Rows::Json(document) => document.row(row),
-            Rows::Csv(table) => table.snapshot(row),
-        }
-    }
-
-    /// Ends the report. Without this call it is cut short.
-    pub fn finish(self) -> io::Result<()> {
-        match self.rows {
-            Rows::Audit(table) => table.finish(),
-            Rows::Table(table) => table.finish(),
-            Rows::Json(document) => document.finish(),
-            Rows::Csv(table) => table.finish(),
-        }
-    }
-}
-
-/// Begins `audit`: all but the snapshots.
-pub fn audit<'a>(
-    format: Format,
-    assessment: &'a Assessment,
-    exit_code: u8,
-    view: AuditView,
-    layout: Layout,
-    out: &'a mut dyn Write,
-) -> io::Result<SnapshotRows<'a>> {
-    let rows = match format {
-        Format::Table => Rows::Audit(table::audit(assessment, exit_code, view, layout, out)?),
-        Format::Json => Rows::Json(json::audit(assessment, exit_code, view, out)?),
-        Format::Csv => Rows::Csv(Box::new(csv::audit(out)?)),
-    };
-    Ok(SnapshotRows {
-        rows,
-        listed: !view.summary,
-    })
-}
-
-/// Begins `snapshots`. `restore_to`: the cluster that the rows' obstacles are about.
-pub fn snapshots<'a>(
-    format: Format,
-    frame: Frame<'a>,
-    restore_to: Option<&'a str>,
-    layout: Layout,
-    out: &'a mut dyn Write,
-) -> io::Result<SnapshotRows<'a>> {
-    let rows = match format {
-        Format::Table => Rows::Table(table::snapshots(frame, restore_to, layout, out)),
-        Format::Json => Rows::Json(json::snapshots(frame, restore_to, out)?),
-        Format::Csv => Rows::Csv(Box::new(csv::snapshots(out)?)),
-    };
-    Ok(SnapshotRows { rows, listed: true })
 }
 
 /// The whole of `keys`.

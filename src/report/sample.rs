@@ -3,13 +3,14 @@
 
 use crate::model::Timestamp;
 use crate::model::evidence::{Condition, Observation, UnknownReason};
+use crate::model::gate::{Action, Answer};
 use crate::model::key_id::{KeyId, Provider};
 use crate::model::reading::ProjectRef;
 use crate::model::verdict::{
     Assessment, Assumption, CheckedKey, Code, Deletability, Dependant, DependantCounts,
-    DependantKind, Doubt, DoubtKind, Finding, Intent, KeyCheck, KeyRow, KeyState, ProjectVerdict,
-    ResolvedKey, Restorability, RootVerdict, RotationCheck, RotationVerdict, SafeAfter,
-    SnapshotVerdict, Summary, UnitVerdict, Until,
+    DependantKind, Doubt, DoubtKind, Finding, Intent, KeyCheck, KeyRow, KeyState, Level,
+    ProjectVerdict, ResolvedKey, Restorability, RootVerdict, RotationCheck, RotationVerdict,
+    SafeAfter, SnapshotVerdict, Summary, UnitVerdict, Until, Waived,
 };
 
 pub(super) const ARN: &str =
@@ -155,6 +156,7 @@ fn key(text: &str) -> KeyId {
 pub(super) fn state(condition: Condition) -> KeyState {
     KeyState {
         condition: Some(condition),
+        native: None,
         observed_at: Some(at("2026-11-01T05:59:00Z")),
         fresh: true,
     }
@@ -359,6 +361,7 @@ pub(super) fn projects() -> Vec<ProjectVerdict> {
 
 fn finding(code: Code, subject: &str, message: &str) -> Finding {
     Finding {
+        waived: None,
         code,
         level: code.default_level(),
         subject: subject.to_owned(),
@@ -411,6 +414,89 @@ pub(super) fn assessment() -> Assessment {
         keys: keys(),
         covered_at: None,
     }
+}
+
+/// The same with a policy applied: findings of every level, one of them waived.
+pub(super) fn weighed() -> Assessment {
+    let mut assessment = assessment();
+    let mut waived = finding(
+        Code::KeyDisabledInUse,
+        NEW_ARN,
+        "cluster `ledger` needs it: 3 snapshots",
+    );
+    waived.level = Level::Allow;
+    waived.waived = Some(Waived {
+        until: at("2026-12-01T00:00:00Z"),
+        reason: "CHG-4711 @ops: migration under way".to_owned(),
+    });
+    let mut allowed = finding(
+        Code::ClockSkew,
+        "bundle 2026-11-01",
+        "clocks differ by 600 s",
+    );
+    allowed.level = Level::Allow;
+    assessment.findings.extend([waived, allowed]);
+    assessment
+}
+
+/// One answer of every exit code, asked by a plan and on the command line.
+pub(super) fn answers() -> Vec<Answer> {
+    let answer = |action, key: &str, verdict, exit_code| Answer {
+        address: None,
+        action,
+        key: Some(key.to_owned()),
+        to: None,
+        verdict,
+        safe_after: SafeAfter::None,
+        counts: DependantCounts::default(),
+        doubts: Vec::new(),
+        details: Vec::new(),
+        exit_code,
+    };
+    vec![
+        Answer {
+            safe_after: SafeAfter::Date(at("2027-01-05T02:00:00Z")),
+            counts: held().counts,
+            ..answer(Action::Delete, ARN, "held", 1)
+        },
+        Answer {
+            address: Some("aws_kms_key.orders[\"eu\"]".to_owned()),
+            ..answer(Action::Replace, NEW_ARN, "safe", 0)
+        },
+        Answer {
+            address: Some("azurerm_key_vault_key.crm".to_owned()),
+            to: Some(GCP.to_owned()),
+            details: vec!["the new key was never asked about".to_owned()],
+            ..answer(Action::Rotate, AZURE, "unknown", 3)
+        },
+        Answer {
+            key: None,
+            address: Some(HOSTILE.to_owned()),
+            doubts: vec![DoubtKind::UnresolvedKey],
+            ..answer(Action::Forget, "", "unknown", 3)
+        },
+    ]
+}
+
+/// What a gate finds in [`answers`], as levels and waivers leave it.
+pub(super) fn answered() -> Vec<Finding> {
+    vec![
+        finding(
+            Code::KeyStillNeeded,
+            ARN,
+            "asked to delete it: needed by 12 snapshots, 1 pit-window until 2027-01-05T02:00:00Z",
+        ),
+        finding(
+            Code::KeyUndecided,
+            HOSTILE,
+            "the plan would forget it: unresolved-key",
+        ),
+        finding(
+            Code::KeyUndecided,
+            AZURE,
+            "azurerm_key_vault_key.crm would rotate it: the new key was never asked about",
+        ),
+    ]
 }
 
 /// A store in which there is nothing.

@@ -5,12 +5,17 @@ use serde_json::Value;
 
 use super::sample::{self, ARN, HOSTILE};
 use super::*;
+use crate::model::gate::Answer;
 use crate::model::verdict::{
     Code, Deletability, DoubtKind, Finding, Intent, Level, Obstacle, ObstacleKind, Restorability,
-    RotationVerdict, SafeAfter, UnitVerdict, Until,
+    RotationVerdict, SafeAfter, SnapshotVerdict, UnitVerdict, Until,
 };
 
 mod audit;
+mod exports;
+mod formats;
+mod hostile;
+mod reread;
 
 const NARROW: Layout = Layout {
     width: Some(80),
@@ -39,7 +44,18 @@ fn audit_of(
     layout: Layout,
 ) -> String {
     let mut bytes = Vec::new();
-    let mut report = audit(format, assessment, 1, view, layout, &mut bytes).unwrap();
+    let conclusion = Conclusion {
+        command: "audit",
+        exit_code: 1,
+        frame: Frame::from(assessment),
+        findings: &assessment.findings,
+        asked: false,
+        answers: &[],
+        estate: Some(assessment),
+        anchor: "snapkey.toml",
+    };
+    let style = Style::Plain(format);
+    let mut report = audit(style, assessment, conclusion, view, layout, &mut bytes).unwrap();
     for row in rows {
         report.row(row).unwrap();
     }
@@ -47,8 +63,13 @@ fn audit_of(
     String::from_utf8(bytes).unwrap()
 }
 
+/// A document, held against its published schema if it is one of snapkey's own.
 fn json(text: &str) -> Value {
-    serde_json::from_str(text).expect(text)
+    let document: Value = serde_json::from_str(text).expect(text);
+    if document.get("schema").is_some() {
+        json::schema::assert_valid(&document);
+    }
+    document
 }
 
 /// The version of the tool is no promise of the format.
@@ -559,6 +580,22 @@ fn the_documents_have_the_fields_that_are_published() {
     texts.push((
         "explain",
         printed(|out| explain(Format::Json, sample::as_of(), &[explained], NARROW, out)),
+    ));
+    let assessment = sample::assessment();
+    let conclusion = Conclusion {
+        command: "gate",
+        exit_code: 1,
+        frame: Frame::from(&assessment),
+        findings: &assessment.findings,
+        asked: false,
+        answers: &[],
+        estate: Some(&assessment),
+        anchor: "snapkey.toml",
+    };
+    let style = Style::Plain(Format::Json);
+    texts.push((
+        "gate",
+        printed(|out| gate(style, conclusion, NARROW, out)?.finish()),
     ));
     texts.push(("collect", collect_report(Format::Json)));
     texts.push(("ingest", ingest_report(Format::Json, &[], &[])));

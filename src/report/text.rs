@@ -6,25 +6,41 @@ use std::borrow::Cow;
 /// Replaces what a terminal would obey or hide (control characters with ESC and the C1 set, line
 /// and paragraph separators, bidirectional marks, other invisible format characters) by a visible
 /// escape such as `\u{1b}`. A name can then neither rewrite the screen nor pass for another one.
+///
+/// Nor can a name give an order to the runner of GitHub Actions, which reads every line that is
+/// printed: it obeys `::command` at the start of a line, which any word may come to stand at, and
+/// `##[command]` anywhere.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
+    let orders = text.contains("::") || text.contains(ORDER_WITHIN);
+    if !orders && !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if is_unsafe(c) {
+    let mut rest = text.chars();
+    let mut starts_word = true;
+    while let Some(c) = rest.next() {
+        let order = c == ':' && starts_word && rest.as_str().starts_with(':');
+        if order || is_unsafe(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
         }
+        starts_word = c.is_whitespace();
+    }
+    if orders {
+        safe = safe.replace(ORDER_WITHIN, "#\\u{23}[");
     }
     Cow::Owned(safe)
 }
 
+/// How an order to the runner begins that does not begin its line.
+pub(super) const ORDER_WITHIN: &str = "##[";
+
 /// Whether a character is never shown as it is.
 ///
-/// The list is the Unicode categories Cc, Cf, Zl, Zp and the characters that
-/// `Default_Ignorable_Code_Point` adds to them (DerivedCoreProperties.txt, Unicode 16).
+/// The list is the Unicode categories Cc, Cf, Zl, Zp, the characters that
+/// `Default_Ignorable_Code_Point` adds to them (DerivedCoreProperties.txt, Unicode 16), and the two
+/// that XML 1.0 has no way to write.
 pub(super) const fn is_unsafe(c: char) -> bool {
     // Nearly all text there is.
     if matches!(c, ' '..='~') {
@@ -36,7 +52,7 @@ pub(super) const fn is_unsafe(c: char) -> bool {
         | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{115f}'..='\u{1160}'
         | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}'
         | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
@@ -91,6 +107,16 @@ mod tests {
             ("sep\u{2028}", "sep\\u{2028}"),
             ("isolate\u{2066}", "isolate\\u{2066}"),
             ("bell\u{7}del\u{7f}", "bell\\u{7}del\\u{7f}"),
+            ("none\u{ffff}", "none\\u{ffff}"),
+            ("###[add-mask]x", "##\\u{23}[add-mask]x"),
+            ("# ## [x]", "# ## [x]"),
+            ("::error::x", "\\u{3a}:error::x"),
+            ("  ::error::x ::y", "  \\u{3a}:error::x \\u{3a}:y"),
+            ("\n::error::x", "\\u{a}\\u{3a}:error::x"),
+            (
+                "arn:aws:iam::111122223333:role/x",
+                "arn:aws:iam::111122223333:role/x",
+            ),
         ];
         for (text, expected) in table {
             assert_eq!(escape(text), expected);

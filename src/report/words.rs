@@ -1,11 +1,13 @@
 //! The sentences that tables add to the contract's words: what a verdict means for the person who
 //! asked, and what to do next. One home, so that no two reports say it differently.
 
+use std::collections::BTreeMap;
+
 use crate::model::evidence::Condition;
-use crate::model::verdict::{Deletability, Restorability};
 use crate::model::verdict::{
-    DependantCounts, DependantKind, DoubtKind, Intent, KeyCheck, KeyState, Obstacle, RotationCheck,
-    RotationVerdict, SafeAfter, UnitVerdict,
+    Assumption, Deletability, DoubtKind, Finding, Intent, KeyCheck, KeyRow, KeyState, Level,
+    Obstacle, Restorability, RootVerdict, RotationCheck, RotationVerdict, SafeAfter,
+    SnapshotVerdict, UnitVerdict,
 };
 
 /// How a line of a table reads to somebody in a hurry.
@@ -294,34 +296,10 @@ pub(super) fn condition(state: &KeyState) -> String {
     text
 }
 
-/// `12 snapshots, 1 pit-window`
-pub(super) fn holders(counts: &DependantCounts) -> String {
-    let kinds: Vec<String> = DependantKind::ALL
-        .into_iter()
-        .map(|kind| (counts.of(kind), kind))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, kind)| number(count, kind.word(), plural(kind)))
-        .collect();
-    kinds.join(", ")
-}
-
-const fn plural(kind: DependantKind) -> &'static str {
-    match kind {
-        DependantKind::Snapshot => "snapshots",
-        DependantKind::SnapshotCopy => "snapshot-copies",
-        DependantKind::CurrentKey => "current-keys",
-        DependantKind::PitWindow => "pit-windows",
-        DependantKind::KmipNode => "kmip-nodes",
-        DependantKind::Download => "downloads",
-        DependantKind::RestoreJob => "restore-jobs",
-        DependantKind::Hold => "holds",
-    }
-}
-
 /// The verdict on a unit in half a sentence, for a row of a list.
 pub(super) fn because(unit: &UnitVerdict) -> String {
     let mut parts = Vec::new();
-    let holders = holders(&unit.counts);
+    let holders = unit.counts.to_string();
     match unit.verdict {
         Deletability::Held => parts.push(match unit.safe_after {
             SafeAfter::Date(at) => format!("needed until {at} by {holders}"),
@@ -368,4 +346,153 @@ where
 {
     let word = if count == N::from(1) { one } else { many };
     format!("{count} {word}")
+}
+
+/// `pending-deletion: cancel-deletion, then enable, before 2026-11-08T00:00:00Z`
+pub(super) fn why(row: &SnapshotVerdict) -> String {
+    let mut text = row.reasons.join(", ");
+    if !row.actions.is_empty() {
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&row.actions.join(", then "));
+    }
+    if let Some(at) = row.deadline {
+        text.push_str(&format!(", before {at}"));
+    }
+    text
+}
+
+/// A row of `keys`: the verdict, what the provider said, and why.
+pub(super) fn key_told(row: &KeyRow) -> (Deletability, String, String) {
+    match row {
+        KeyRow::Resolved(row) => (
+            row.verdict.verdict,
+            condition(&row.state),
+            because(&row.verdict),
+        ),
+        KeyRow::Unresolved {
+            provider,
+            spelling: _,
+            doubts: left,
+        } => {
+            let provider =
+                provider.map_or(String::new(), |provider| format!("{} ", provider.word()));
+            let mut why = format!("not complete enough to say which {provider}key it is");
+            if let Some(doubts) = doubts(left.iter().map(|doubt| doubt.kind)) {
+                why.push_str("; ");
+                why.push_str(&doubts);
+            }
+            (Deletability::Unknown, "not resolved".to_owned(), why)
+        }
+    }
+}
+
+/// Canonical, or as spelled.
+pub(super) fn key_id(row: &KeyRow) -> String {
+    match row {
+        KeyRow::Resolved(row) => row.key.to_string(),
+        KeyRow::Unresolved { spelling, .. } => spelling.clone(),
+    }
+}
+
+/// `Keys: 7 (3 held, 4 safe)`
+pub(super) fn counted(title: &str, counts: &[(u64, &str)]) -> String {
+    let total: u64 = counts.iter().map(|(count, _)| count).sum();
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    if parts.is_empty() {
+        format!("{title}: none")
+    } else {
+        format!("{title}: {total} ({})", parts.join(", "))
+    }
+}
+
+/// How it went, in the words of the exit code that was settled before.
+pub(super) fn outcome(findings: &[Finding], historical: bool, exit_code: u8) -> (Tone, String) {
+    let denied = findings
+        .iter()
+        .filter(|finding| finding.level == Level::Deny)
+        .count();
+    let denied = number(denied, "denied finding", "denied findings");
+    match exit_code {
+        0 => (Tone::Good, "passed: no denied finding".to_owned()),
+        1 => (Tone::Bad, format!("failed: {denied}")),
+        3 if historical => (
+            Tone::Doubtful,
+            format!("undecided: {denied}; the store holds later evidence, which is not seen"),
+        ),
+        _undecided => (Tone::Doubtful, format!("undecided: {denied}")),
+    }
+}
+
+/// One thing taken on trust, in a sentence.
+pub(super) fn assumption(assumption: &Assumption) -> String {
+    let Assumption {
+        kind: _,
+        subject,
+        stated,
+        reason,
+    } = assumption;
+    match stated {
+        Some(at) => format!("{subject}: {reason} (stated {at})"),
+        None => format!("{subject}: {reason}"),
+    }
+}
+
+/// What was taken on trust, the kind and a sentence: statements of the operator one by one, in
+/// front; the others once for each kind, with the first of their subjects.
+pub(super) fn assumptions(assumptions: &[Assumption]) -> Vec<(&'static str, String)> {
+    let mut told = Vec::new();
+    let mut unstated: BTreeMap<(&'static str, &str), Vec<&str>> = BTreeMap::new();
+    for at in assumptions {
+        match at.stated {
+            Some(_) => told.push((at.kind, assumption(at))),
+            None => {
+                let group = unstated.entry((at.kind, &at.reason)).or_default();
+                group.push(&at.subject);
+            }
+        }
+    }
+    told.extend(unstated.into_iter().map(|((kind, reason), subjects)| {
+        let about = match subjects.as_slice() {
+            [] => String::new(),
+            [one] => format!("{one}: "),
+            [first, rest @ ..] => format!("{first} and {} more: ", rest.len()),
+        };
+        (kind, format!("{about}{reason}"))
+    }));
+    told
+}
+
+/// A place that was searched, in a sentence.
+pub(super) fn root(root: &RootVerdict) -> String {
+    let RootVerdict {
+        source,
+        base_url,
+        scope,
+        covered_at: _,
+    } = root;
+    format!("{source} {base_url}, {scope}: {}", root_read(root))
+}
+
+pub(super) fn root_read(root: &RootVerdict) -> String {
+    match root.covered_at {
+        Some(at) => format!("project list read whole at {at}"),
+        None => "project list never read whole".to_owned(),
+    }
+}
+
+/// `keep it until 2027-01-05T02:00:00Z`
+pub(super) fn safe_after(safe_after: SafeAfter) -> Option<String> {
+    match safe_after {
+        SafeAfter::None => None,
+        SafeAfter::Date(at) => Some(format!("keep it until {at}")),
+        SafeAfter::NotBefore(Some(at)) => Some(format!("keep it until {at} or longer")),
+        SafeAfter::NotBefore(None) => Some("keep it; until when is not known".to_owned()),
+        SafeAfter::Indefinite => Some("keep it; something needs it without an end date".to_owned()),
+    }
 }

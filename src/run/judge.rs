@@ -13,7 +13,7 @@ use crate::cli;
 use crate::model::outline::Shelves;
 use crate::model::verdict::{Intent, KeyCheck, KeyRow, RotationCheck};
 use crate::model::{Policy, Snapshot, Timestamp, Unit};
-use crate::report::{self, AuditView, DownloadRow, Format, Frame, Layout};
+use crate::report::{self, DownloadRow, Format, Frame, Layout, SnapshotRows};
 use crate::store::{Store, StoreError, View};
 
 /// Takes one snapshot row.
@@ -70,36 +70,27 @@ pub(super) fn judged<T>(
     })
 }
 
-pub(super) fn audit(
-    store: &Store,
-    policy: &Policy,
+/// Hands every snapshot's verdict to a report, as often as its format wants, and ends it.
+pub(super) fn list(
+    view: &View<'_>,
+    decided: &Decided<'_>,
     as_of: Timestamp,
-    what: AuditView,
-    format: Format,
-    layout: Layout,
-    out: &mut dyn Write,
-) -> Result<u8, Error> {
-    judged(store, policy, as_of, &Purpose::Audit, |view, decided| {
-        let assessment = decided.assessment();
-        let code = gate::of_audit(&assessment);
-        let printed = (|| -> Result<(), Stop> {
-            let mut list = report::audit(format, &assessment, code, what, layout, out)?;
-            if !what.summary || format == Format::Table {
-                view.for_each_snapshot(as_of, &mut |row| -> Result<(), Stop> {
-                    if let Some(verdict) = decided.snapshot(row) {
-                        list.row(&verdict)?;
-                    }
-                    Ok(())
-                })?;
+    mut list: SnapshotRows<'_>,
+) -> Result<(), Stop> {
+    for _pass in 0..list.passes() {
+        view.for_each_snapshot(as_of, &mut |row| -> Result<(), Stop> {
+            if let Some(verdict) = decided.snapshot(row) {
+                list.row(&verdict)?;
             }
-            Ok(list.finish()?)
-        })();
-        stopped(printed, code)
-    })
+            Ok(())
+        })?;
+        list.pass_ended()?;
+    }
+    Ok(list.finish()?)
 }
 
 /// A stream of rows ends early because the store fails or the reader of the output has gone.
-enum Stop {
+pub(super) enum Stop {
     Store(Error),
     Output(io::Error),
 }
@@ -116,7 +107,7 @@ impl From<StoreError> for Stop {
     }
 }
 
-fn stopped(printed: Result<(), Stop>, code: u8) -> Result<u8, Error> {
+pub(super) fn stopped(printed: Result<(), Stop>, code: u8) -> Result<u8, Error> {
     match printed {
         Ok(()) => Ok(code),
         Err(Stop::Output(error)) => output(Err(error), code),
@@ -124,16 +115,19 @@ fn stopped(printed: Result<(), Stop>, code: u8) -> Result<u8, Error> {
     }
 }
 
+/// Judges a key that is to be deleted or disabled; `limit`: dependants that are listed.
 pub(super) fn check(
     store: &Store,
     policy: &Policy,
     as_of: Timestamp,
-    args: &cli::Check,
+    key: &str,
+    intent: Intent,
+    limit: u32,
 ) -> Result<KeyCheck, Error> {
     let purpose = Purpose::Check {
-        keys: vec![args.key.clone()],
-        intent: args.intent,
-        limit: usize::try_from(args.limit).unwrap_or(usize::MAX),
+        keys: vec![key.to_owned()],
+        intent,
+        limit: usize::try_from(limit).unwrap_or(usize::MAX),
     };
     judged(
         store,
@@ -141,40 +135,38 @@ pub(super) fn check(
         as_of,
         &purpose,
         |_view, decided| match decided.argument(0) {
-            Some(Found::One { unit, key }) => Ok(decided.check(args.intent, &unit, key.as_ref())),
-            Some(Found::Unresolved(spelling)) => {
-                Ok(decided.check_unresolved(args.intent, &spelling))
-            }
-            Some(Found::Several(keys)) => Err(ambiguous(&args.key, &keys)),
-            Some(Found::Alias(_)) | None => Err(alias(&args.key)),
+            Some(Found::One { unit, key }) => Ok(decided.check(intent, &unit, key.as_ref())),
+            Some(Found::Unresolved(spelling)) => Ok(decided.check_unresolved(intent, &spelling)),
+            Some(Found::Several(keys)) => Err(ambiguous(key, &keys)),
+            Some(Found::Alias(_)) | None => Err(alias(key)),
         },
     )
 }
 
+/// Judges a rotation from `key`, to another where one is named.
 pub(super) fn rotation(
     store: &Store,
     policy: &Policy,
     as_of: Timestamp,
-    args: &cli::Check,
+    key: &str,
+    to: Option<&str>,
+    limit: u32,
 ) -> Result<RotationCheck, Error> {
     let purpose = Purpose::Check {
-        keys: std::iter::once(&args.key)
-            .chain(&args.to)
-            .cloned()
-            .collect(),
+        keys: std::iter::once(key).chain(to).map(str::to_owned).collect(),
         intent: Intent::Rotate,
-        limit: usize::try_from(args.limit).unwrap_or(usize::MAX),
+        limit: usize::try_from(limit).unwrap_or(usize::MAX),
     };
     judged(store, policy, as_of, &purpose, |_view, decided| {
         let (old, old_key) = match decided.argument(0) {
             Some(Found::One { unit, key }) => (unit, key),
-            Some(Found::Several(keys)) => return Err(ambiguous(&args.key, &keys)),
-            Some(Found::Alias(_)) => return Err(alias(&args.key)),
+            Some(Found::Several(keys)) => return Err(ambiguous(key, &keys)),
+            Some(Found::Alias(_)) => return Err(alias(key)),
             Some(Found::Unresolved(_)) | None => {
-                return Ok(decided.rotation_unresolved(&args.key, args.to.as_deref()));
+                return Ok(decided.rotation_unresolved(key, to));
             }
         };
-        let new = match (&args.to, decided.argument(1)) {
+        let new = match (to, decided.argument(1)) {
             (None, _) => None,
             (Some(to), Some(Found::Several(keys))) => return Err(ambiguous(to, &keys)),
             (Some(to), Some(Found::Alias(_))) => return Err(alias(to)),
@@ -184,7 +176,7 @@ pub(super) fn rotation(
             old,
             old_key,
             new,
-            new_text: args.to.clone(),
+            new_text: to.map(str::to_owned),
         };
         Ok(decided.rotation(&input))
     })

@@ -13,7 +13,10 @@ fn usage_errors_say_so_on_stderr_and_exit_with_2() {
     let table: &[&[&str]] = &[
         &[],
         &["frobnicate"],
-        &["audit", "--format", "sarif"],
+        &["keys", "--format", "sarif"],
+        &["check", HELD, "--format", "md"],
+        &["gate", "--format", "html"],
+        &["gate", "--for", "delete"],
         &["check"],
         &["check", HELD, "--for", "keep"],
         &["check", HELD, "--profile", "audit"],
@@ -175,7 +178,7 @@ fn the_exit_code_is_the_same_in_every_format_and_data_is_all_there_is_on_stdout(
         for (_, as_of, words, code) in SCENARIOS.iter().filter(|row| row.0 == name) {
             for format in ["table", "json", "csv"] {
                 let all = [&["--as-of", as_of, "--format", format][..], words].concat();
-                let quiet = place.run(&all);
+                let quiet = place.run(&[&["--quiet"][..], &all].concat());
                 assert_eq!(
                     quiet.code, *code,
                     "{all:?}: {}{}",
@@ -223,7 +226,8 @@ fn a_reader_that_goes_away_changes_nothing() {
         for format in ["table", "json", "csv"] {
             let mut child = place
                 .command()
-                .args(["--as-of", "2026-11-01T06:00:00Z", "--format", format])
+                .args(["--quiet", "--as-of", "2026-11-01T06:00:00Z"])
+                .args(["--format", format])
                 .args(words)
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())

@@ -75,6 +75,12 @@ fn every_verdict_is_the_one_derived_by_hand() {
         })
         .collect();
     assert_eq!(keys, wanted);
+    let findings = |document: &Value| -> Vec<[String; 3]> {
+        let rows = document["findings"].as_array().unwrap().iter();
+        rows.map(|row| ["code", "level", "subject"].map(|field| text(row, field).to_owned()))
+            .collect()
+    };
+    assert_eq!(findings(&audit), findings(&expected));
     assert_eq!(code, 1);
 }
 

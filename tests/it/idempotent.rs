@@ -31,7 +31,11 @@ fn answers(place: &Place, as_of: &str, keys: &[&str]) -> Vec<String> {
     let mut answers = Vec::new();
     for question in questions {
         for format in ["table", "json", "csv"] {
-            let words = [&["--as-of", as_of, "--format", format][..], &question].concat();
+            let words = [
+                &["--quiet", "--as-of", as_of, "--format", format][..],
+                &question,
+            ]
+            .concat();
             let ran = place.run(&words);
             assert_eq!(ran.stderr, "", "{words:?}");
             answers.push(format!("{} {}", ran.code, ran.stdout));

@@ -21,6 +21,8 @@ mod damage;
 mod demo;
 mod disk;
 mod docs;
+mod gate;
+mod gate_plan;
 mod hostile_bundles;
 mod hostile_input;
 mod idempotent;
@@ -48,6 +50,8 @@ mod real_gcp;
 mod real_prism;
 #[cfg(feature = "real-servers")]
 mod real_three_keys;
+mod report_file;
+mod rules;
 mod scenarios;
 mod secrets;
 mod three_keys;

@@ -38,7 +38,20 @@ struct Step {
 }
 
 /// Commands that print a table, JSON and CSV, and change nothing.
-const THREE_FORMATS: [&str; 5] = ["audit", "check", "snapshots", "keys", "projects"];
+const LISTS: [&str; 4] = ["check", "snapshots", "keys", "projects"];
+/// Commands that print what they conclude in every format, and change nothing.
+const CONCLUSIONS: [&str; 3] = ["audit", "gate", "report"];
+/// Formats besides JSON: those of the lists first.
+const FORMATS: [&str; 8] = [
+    "table",
+    "csv",
+    "md",
+    "sarif",
+    "junit",
+    "github",
+    "prometheus",
+    "cbom",
+];
 
 #[test]
 fn every_story_goes_as_derived_by_hand() {
@@ -107,30 +120,66 @@ fn take(place: &Place, step: &Step, at: &str, failed: &mut Vec<String>) {
             failed.push(format!("{at}: stderr lacks {word:?}"));
         }
     }
-    match serde_json::from_str::<Value>(&ran.stdout) {
+    let document = match serde_json::from_str::<Value>(&ran.stdout) {
         Ok(document) => {
             compare(at, &step.expect, &document, failed);
-            // `ingest` and `download` have no exit code of their own in the document.
+            // `ingest` and `download` have no exit code of their own in the document; a report
+            // tells what an audit would exit with.
             if let Some(told) = document.get("exit_code")
+                && !words.contains(&"report")
                 && *told != json!(ran.code)
             {
                 failed.push(format!("{at}: tells exit {told} and exits {}", ran.code));
             }
+            document
         }
-        Err(_) if step.expect.is_null() => {}
-        Err(error) => failed.push(format!("{at}: {error}")),
-    }
-    if words.iter().any(|word| THREE_FORMATS.contains(word)) {
-        for format in ["table", "csv"] {
-            let Ran { code, .. } = in_format(format);
-            if code != step.exit {
-                failed.push(format!("{at}: exit {code} in {format}"));
+        Err(_) if step.expect.is_null() => Value::Null,
+        Err(error) => {
+            failed.push(format!("{at}: {error}"));
+            Value::Null
+        }
+    };
+    let is_one_of = |commands: &[&str]| words.iter().any(|word| commands.contains(word));
+    let (formats, reasons) = if is_one_of(&CONCLUSIONS) {
+        (&FORMATS[..], reasons(&document))
+    } else if is_one_of(&LISTS) {
+        (&FORMATS[..2], Vec::new())
+    } else {
+        (&[][..], Vec::new())
+    };
+    for format in formats {
+        let Ran { code, stderr, .. } = in_format(format);
+        if code != step.exit {
+            failed.push(format!("{at}: exit {code} in {format}: {stderr}"));
+        }
+        // A table has them in its first lines.
+        for reason in reasons.iter().filter(|_| *format != "table") {
+            if !stderr.contains(reason) {
+                failed.push(format!(
+                    "{at}: in {format} stderr lacks {reason:?}: {stderr}"
+                ));
             }
         }
     }
     if failed.len() > before {
         failed.push(format!("{words:?}\n{}{}", ran.stdout, ran.stderr));
     }
+}
+
+/// What stderr says of a conclusion that a machine gets on standard output: the exit code and the
+/// first finding behind it.
+fn reasons(document: &Value) -> Vec<String> {
+    let Some(code) = document.get("exit_code") else {
+        return Vec::new();
+    };
+    let rows = document["findings"].as_array().unwrap();
+    let denied = rows.iter().find(|row| row["level"] == "deny");
+    let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
+    let first = denied.map(|row| format!("{}: {}", text(row, "code"), text(row, "subject")));
+    [format!("(exit code {code})")]
+        .into_iter()
+        .chain(first)
+        .collect()
 }
 
 /// Fields that say which row a row is.

@@ -279,7 +279,7 @@ fn classes_and_levels_are_those_of_the_contract() {
 #[test]
 fn a_policy_moves_levels() {
     let world = answered(Condition::Disabled).policy(|p| {
-        p.levels.insert(Code::KeyDisabledInUse, Level::Allow);
+        p.gate.levels.insert(Code::KeyDisabledInUse, Level::Allow);
     });
     let audit = world.audit();
     let found = audit

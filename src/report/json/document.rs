@@ -5,74 +5,60 @@ use std::io::{self, BufWriter, Write};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-use super::JSON_VERSION;
-use super::shapes::{Time, Tool};
-use crate::model::Timestamp;
-use crate::report::text::is_unsafe;
+use crate::report::text::{ORDER_WITHIN, is_unsafe};
 
 /// An object that is being written, one member a line. It is only whole after `finish`.
-pub(super) struct Document<'w> {
+pub(in crate::report) struct Document<'w> {
     out: BufWriter<&'w mut dyn Write>,
     /// The next row of the open list is its first.
     first_row: bool,
 }
 
 impl<'w> Document<'w> {
-    /// Begins `snapkey.<command>/1` with the members that every document has.
-    pub(super) fn begin(
-        command: &str,
-        as_of: Timestamp,
+    /// Begins with all members of a struct, and leaves the object open for lists whose rows come
+    /// one by one.
+    pub(in crate::report) fn begin(
+        members: &impl Serialize,
         out: &'w mut dyn Write,
     ) -> io::Result<Self> {
-        let mut document = Self {
-            out: BufWriter::new(out),
+        let mut out = BufWriter::new(out);
+        let mut serializer = Serializer::with_formatter(&mut out, Lines { depth: 0 });
+        members.serialize(&mut serializer)?;
+        Ok(Self {
+            out,
             first_row: true,
-        };
-        document.out.write_all(b"{\"schema\":")?;
-        document.value(&format!("snapkey.{command}/{JSON_VERSION}"))?;
-        document.member("as_of", &Time(as_of))?;
-        document.member("tool", &Tool::default())?;
-        Ok(document)
+        })
     }
 
-    pub(super) fn member(&mut self, name: &'static str, value: &impl Serialize) -> io::Result<()> {
+    pub(in crate::report) fn member(
+        &mut self,
+        name: &'static str,
+        value: &impl Serialize,
+    ) -> io::Result<()> {
         self.name(name)?;
         self.value(value)
     }
 
-    /// A member that is a list, one row a line.
-    pub(super) fn list<T: Serialize>(
-        &mut self,
-        name: &'static str,
-        rows: impl IntoIterator<Item = T>,
-    ) -> io::Result<()> {
-        self.open_list(name)?;
-        for row in rows {
-            self.row(&row)?;
-        }
-        self.close_list()
-    }
-
     /// Begins a list whose rows come one by one.
-    pub(super) fn open_list(&mut self, name: &'static str) -> io::Result<()> {
+    pub(in crate::report) fn open_list(&mut self, name: &'static str) -> io::Result<()> {
         self.name(name)?;
         self.first_row = true;
         self.out.write_all(b"[")
     }
 
-    pub(super) fn row(&mut self, row: &impl Serialize) -> io::Result<()> {
+    pub(in crate::report) fn row(&mut self, row: &impl Serialize) -> io::Result<()> {
         let before: &[u8] = if self.first_row { b"\n" } else { b",\n" };
         self.first_row = false;
         self.out.write_all(before)?;
         self.value(row)
     }
 
-    pub(super) fn close_list(&mut self) -> io::Result<()> {
+    pub(in crate::report) fn close_list(&mut self) -> io::Result<()> {
         self.out.write_all(b"]")
     }
 
     /// Ends the object, and hands everything on.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(in crate::report) fn finish(mut self) -> io::Result<()> {
         self.out.write_all(b"}\n")?;
         self.out.flush()
     }
@@ -89,8 +75,73 @@ impl<'w> Document<'w> {
     }
 }
 
+/// Each member of the outermost object, and each row of a list that is one, on a line of its own;
+/// the object itself stays open.
+struct Lines {
+    depth: u32,
+}
+
+impl Formatter for Lines {
+    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        writer.write_all(b"{")
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth = self.depth.saturating_sub(1);
+        if self.depth == 0 {
+            return Ok(());
+        }
+        writer.write_all(b"}")
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        writer.write_all(match (first, self.depth) {
+            (true, _) => b"",
+            (false, 1) => b",\n",
+            (false, _) => b",",
+        })
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        writer.write_all(b"[")
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth = self.depth.saturating_sub(1);
+        writer.write_all(b"]")
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        writer.write_all(match (first, self.depth) {
+            (true, 2) => b"\n",
+            (true, _) => b"",
+            (false, 2) => b",\n",
+            (false, _) => b",",
+        })
+    }
+
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        Escaping.write_string_fragment(writer, fragment)
+    }
+}
+
 /// Compact JSON that spells every character which `text::escape` hides from terminals as
-/// `\uXXXX`: to a reader of JSON the same string, to a terminal harmless.
+/// `\uXXXX`, and likewise an order to a runner that reads what is printed: to a reader of JSON the
+/// same string, to a terminal harmless.
 struct Escaping;
 
 impl Formatter for Escaping {
@@ -98,22 +149,33 @@ impl Formatter for Escaping {
     where
         W: ?Sized + Write,
     {
+        // Nearly all text is of the plain kind.
+        let plain = fragment.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         let mut rest = fragment;
-        // Nearly all text is of this kind.
-        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return CompactFormatter.write_string_fragment(writer, fragment);
+        while let Some((before, after)) = rest.split_once(ORDER_WITHIN) {
+            written(writer, before, plain)?;
+            writer.write_all(b"#\\u0023[")?;
+            rest = after;
         }
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe(*c)) {
-            let (before, after) = rest.split_at(at);
-            CompactFormatter.write_string_fragment(writer, before)?;
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-            rest = after.get(c.len_utf8()..).unwrap_or_default();
-        }
-        CompactFormatter.write_string_fragment(writer, rest)
+        written(writer, rest, plain)
     }
+}
+
+fn written<W>(writer: &mut W, fragment: &str, plain: bool) -> io::Result<()>
+where
+    W: ?Sized + Write,
+{
+    let mut rest = fragment;
+    while !plain && let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe(*c)) {
+        let (before, after) = rest.split_at(at);
+        CompactFormatter.write_string_fragment(writer, before)?;
+        let mut units = [0; 2];
+        for unit in c.encode_utf16(&mut units) {
+            write!(writer, "\\u{unit:04x}")?;
+        }
+        rest = after.get(c.len_utf8()..).unwrap_or_default();
+    }
+    CompactFormatter.write_string_fragment(writer, rest)
 }
 
 #[cfg(test)]
@@ -123,10 +185,31 @@ mod tests {
     #[test]
     fn a_document_in_pieces_is_one_document() {
         let mut bytes = Vec::new();
-        let as_of = Timestamp::floor("2026-11-01T06:00:00Z").unwrap();
-        let mut document = Document::begin("trial", as_of, &mut bytes).unwrap();
-        document.list("empty", Vec::<u8>::new()).unwrap();
-        document.list("numbers", [1, 2]).unwrap();
+        #[derive(Serialize)]
+        struct Head {
+            schema: &'static str,
+            tool: (u8, [u8; 2]),
+        }
+        #[derive(Serialize)]
+        struct Trial {
+            #[serde(flatten)]
+            head: Head,
+            empty: [u8; 0],
+            numbers: [u8; 2],
+            rows_of: [[u8; 2]; 2],
+            object: std::collections::BTreeMap<u8, [u8; 2]>,
+        }
+        let members = Trial {
+            head: Head {
+                schema: "snapkey.trial/1",
+                tool: (1, [2, 3]),
+            },
+            empty: [],
+            numbers: [1, 2],
+            rows_of: [[1, 2], [3, 4]],
+            object: [(1, [1, 2]), (2, [3, 4])].into(),
+        };
+        let mut document = Document::begin(&members, &mut bytes).unwrap();
         document.member("name", &"x").unwrap();
         document.open_list("rows").unwrap();
         document.row(&"a").unwrap();
@@ -134,18 +217,16 @@ mod tests {
         document.finish().unwrap();
 
         let text = String::from_utf8(bytes).unwrap();
-        let version = env!("CARGO_PKG_VERSION");
         assert_eq!(
             text,
-            format!(
-                "{{\"schema\":\"snapkey.trial/1\",\n\
-                 \"as_of\":\"2026-11-01T06:00:00Z\",\n\
-                 \"tool\":{{\"name\":\"snapkey\",\"version\":\"{version}\"}},\n\
-                 \"empty\":[],\n\
-                 \"numbers\":[\n1,\n2],\n\
-                 \"name\":\"x\",\n\
-                 \"rows\":[\n\"a\"]}}\n"
-            )
+            "{\"schema\":\"snapkey.trial/1\",\n\
+             \"tool\":[\n1,\n[2,3]],\n\
+             \"empty\":[],\n\
+             \"numbers\":[\n1,\n2],\n\
+             \"rows_of\":[\n[1,2],\n[3,4]],\n\
+             \"object\":{\"1\":[1,2],\"2\":[3,4]},\n\
+             \"name\":\"x\",\n\
+             \"rows\":[\n\"a\"]}\n"
         );
         serde_json::from_str::<serde_json::Value>(&text).unwrap();
     }
@@ -158,12 +239,14 @@ mod tests {
             "tag\u{e0041}end\u{feff}",
             "\"quoted\\\n\"",
             "Größe 東京 🔑",
+            "###[add-mask]x \u{1b}##[",
         ] {
             let mut bytes = Vec::new();
             let mut serializer = Serializer::with_formatter(&mut bytes, Escaping);
             hostile.serialize(&mut serializer).unwrap();
             let text = String::from_utf8(bytes).unwrap();
             assert!(!text.chars().any(is_unsafe), "{text}");
+            assert!(!text.contains(ORDER_WITHIN), "{text}");
             let back: String = serde_json::from_str(&text).unwrap();
             assert_eq!(back, hostile);
         }

@@ -1,12 +1,16 @@
 //! The frozen shapes of the JSON documents, field by field in the order in which they are written.
 
+use std::marker::PhantomData;
+
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+#[cfg(test)]
+use super::schema::words;
 use crate::model::verdict::{
-    self, Deletability, DependantCounts, DependantKind, Restorability, SafeAfter, UnitVerdict,
+    self, Deletability, DependantCounts, DependantKind, Restorability, SafeAfter,
 };
-use crate::model::{self, Timestamp, evidence};
+use crate::model::{self, Timestamp, evidence, gate};
 use crate::report;
 
 /// RFC 3339 in UTC, with `Z` and whole seconds.
@@ -18,11 +22,27 @@ impl Serialize for Time {
     }
 }
 
+/// A list of the model's that is written row by row.
+pub(super) struct Each<'a, M, S>(&'a [M], PhantomData<S>);
+
+impl<'a, M, S> Each<'a, M, S> {
+    pub(super) const fn of(rows: &'a [M]) -> Self {
+        Self(rows, PhantomData)
+    }
+}
+
+impl<'a, M, S: From<&'a M> + Serialize> Serialize for Each<'a, M, S> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        serializer.collect_seq(self.0.iter().map(S::from))
+    }
+}
+
 pub(super) fn time(at: Option<Timestamp>) -> Option<Time> {
     at.map(Time)
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Tool {
     name: &'static str,
     version: &'static str,
@@ -38,7 +58,9 @@ impl Default for Tool {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Root<'a> {
+    #[cfg_attr(test, schemars(schema_with = "words::source"))]
     source: &'static str,
     base_url: &'a str,
     scope: &'a str,
@@ -57,6 +79,7 @@ impl<'a> From<&'a verdict::RootVerdict> for Root<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Assumption<'a> {
     kind: &'static str,
     subject: &'a str,
@@ -76,12 +99,14 @@ impl<'a> From<&'a verdict::Assumption> for Assumption<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Summary {
     snapshots: SnapshotCounts,
     keys: KeyCounts,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SnapshotCounts {
     restorable: u64,
     conditional: u64,
@@ -93,6 +118,7 @@ struct SnapshotCounts {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct KeyCounts {
     safe: u64,
     held: u64,
@@ -123,12 +149,63 @@ impl From<&verdict::Summary> for Summary {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Finding<'a> {
+    #[cfg_attr(test, schemars(schema_with = "words::code"))]
     code: &'static str,
+    #[cfg_attr(test, schemars(schema_with = "words::class"))]
     class: &'static str,
+    #[cfg_attr(test, schemars(schema_with = "words::level"))]
     level: &'static str,
     subject: &'a str,
     message: &'a str,
+    waived: Option<Waived<'a>>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Waived<'a> {
+    until: Time,
+    reason: &'a str,
+}
+
+/// What the gate was asked and told.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Answer<'a> {
+    address: Option<&'a str>,
+    #[cfg_attr(test, schemars(schema_with = "words::action"))]
+    action: &'static str,
+    key: Option<&'a str>,
+    to: Option<&'a str>,
+    #[cfg_attr(test, schemars(schema_with = "words::answer"))]
+    verdict: &'static str,
+    safe_after: Option<Time>,
+    #[cfg_attr(test, schemars(schema_with = "words::safe_after"))]
+    safe_after_kind: &'static str,
+    dependant_counts: Counts,
+    #[cfg_attr(test, schemars(schema_with = "words::doubts"))]
+    doubts: Vec<&'static str>,
+    details: &'a [String],
+    exit_code: u8,
+}
+
+impl<'a> From<&'a gate::Answer> for Answer<'a> {
+    fn from(answer: &'a gate::Answer) -> Self {
+        Self {
+            address: answer.address.as_deref(),
+            action: answer.action.word(),
+            key: answer.key.as_deref(),
+            to: answer.to.as_deref(),
+            verdict: answer.verdict,
+            safe_after: time(answer.safe_after.date()),
+            safe_after_kind: answer.safe_after.word(),
+            dependant_counts: counts(&answer.counts),
+            doubts: answer.doubts.iter().map(|kind| kind.word()).collect(),
+            details: &answer.details,
+            exit_code: answer.exit_code,
+        }
+    }
 }
 
 impl<'a> From<&'a verdict::Finding> for Finding<'a> {
@@ -139,11 +216,16 @@ impl<'a> From<&'a verdict::Finding> for Finding<'a> {
             level: finding.level.word(),
             subject: &finding.subject,
             message: &finding.message,
+            waived: finding.waived.as_ref().map(|waived| Waived {
+                until: Time(waived.until),
+                reason: &waived.reason,
+            }),
         }
     }
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Project<'a> {
     project: &'a str,
     name: Option<&'a str>,
@@ -166,10 +248,13 @@ impl<'a> From<&'a verdict::ProjectVerdict> for Project<'a> {
 
 /// A key and the newest counted answer about it.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Key<'a> {
+    #[cfg_attr(test, schemars(schema_with = "words::provider_or_null"))]
     provider: Option<&'static str>,
     id: &'a str,
     unit: &'a str,
+    #[cfg_attr(test, schemars(schema_with = "words::condition_or_null"))]
     condition: Option<&'static str>,
     reason: Option<String>,
     deadline: Option<Time>,
@@ -212,17 +297,22 @@ impl From<&verdict::KeyState> for State {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct KeyRow<'a> {
+    #[cfg_attr(test, schemars(schema_with = "words::provider_or_null"))]
     provider: Option<&'static str>,
     id: String,
     unit: Option<String>,
     resolved: bool,
+    #[cfg_attr(test, schemars(schema_with = "words::condition_or_null"))]
     condition: Option<&'static str>,
     reason: Option<String>,
     deadline: Option<Time>,
     observed_at: Option<Time>,
+    #[cfg_attr(test, schemars(schema_with = "words::deletability"))]
     verdict: &'static str,
     safe_after: Option<Time>,
+    #[cfg_attr(test, schemars(schema_with = "words::safe_after"))]
     safe_after_kind: &'static str,
     dependant_counts: Counts,
     doubts: Vec<Doubt<'a>>,
@@ -278,7 +368,9 @@ impl<'a> From<&'a verdict::KeyRow> for KeyRow<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Doubt<'a> {
+    #[cfg_attr(test, schemars(schema_with = "words::doubt"))]
     kind: &'static str,
     project: Option<&'a str>,
     detail: &'a str,
@@ -295,9 +387,12 @@ impl<'a> From<&'a verdict::Doubt> for Doubt<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Dependant<'a> {
+    #[cfg_attr(test, schemars(schema_with = "words::dependant"))]
     kind: &'static str,
     #[serde(rename = "match")]
+    #[cfg_attr(test, schemars(schema_with = "words::matching"))]
     matching: &'static str,
     project: Option<&'a str>,
     cluster: Option<&'a str>,
@@ -336,25 +431,13 @@ impl Serialize for Counts {
     }
 }
 
-/// What `check` writes member by member.
-pub(super) struct Check<'a> {
-    pub(super) historical: bool,
-    pub(super) covered_at: Option<Time>,
-    pub(super) intent: &'static str,
-    pub(super) exit_code: u8,
-    pub(super) key: Key<'a>,
-    pub(super) verdict: &'static str,
-    pub(super) to: Option<Key<'a>>,
-    pub(super) keep_until: SafeAfter,
-    pub(super) details: &'a [String],
-    pub(super) unit: &'a UnitVerdict,
-}
-
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Snapshot<'a> {
     project: &'a str,
     cluster: &'a str,
     id: &'a str,
+    #[cfg_attr(test, schemars(schema_with = "words::restorability"))]
     verdict: &'static str,
     keys: &'a [String],
     reasons: &'a [String],
@@ -381,6 +464,7 @@ impl<'a> From<&'a verdict::SnapshotVerdict> for Snapshot<'a> {
 
 /// A row of `snapshots`: that of an audit, when it was taken, and what keeps it from one cluster.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ListedSnapshot<'a> {
     #[serde(flatten)]
     pub(super) judged: Snapshot<'a>,
@@ -390,7 +474,9 @@ pub(super) struct ListedSnapshot<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Obstacle<'a> {
+    #[cfg_attr(test, schemars(schema_with = "words::obstacle"))]
     kind: &'static str,
     known: bool,
     detail: &'a str,
@@ -411,9 +497,12 @@ pub(super) fn obstacles(row: &verdict::SnapshotVerdict) -> Option<Vec<Obstacle<'
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Observation<'a> {
+    #[cfg_attr(test, schemars(schema_with = "words::provider"))]
     provider: &'static str,
     id: String,
+    #[cfg_attr(test, schemars(schema_with = "words::condition"))]
     condition: &'static str,
     reason: Option<String>,
     deadline: Option<Time>,
@@ -440,7 +529,9 @@ impl<'a> From<&'a evidence::Observation> for Observation<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Cause<'a> {
+    #[cfg_attr(test, schemars(schema_with = "words::provider"))]
     provider: &'static str,
     reason: &'static str,
     keys: usize,
@@ -468,7 +559,9 @@ impl<'a> From<&'a report::CauseRow> for Cause<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct LastUse<'a> {
+    #[cfg_attr(test, schemars(schema_with = "words::provider"))]
     provider: &'static str,
     id: String,
     at: Option<Time>,
@@ -495,8 +588,10 @@ impl<'a> From<&'a model::LastUse> for LastUse<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ExplainedKey<'a> {
     key: &'a str,
+    #[cfg_attr(test, schemars(schema_with = "words::provider"))]
     provider: &'static str,
     endpoint: &'a str,
     login: &'a str,
@@ -504,6 +599,7 @@ pub(super) struct ExplainedKey<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ExplainedCall<'a> {
     call: &'a str,
     when: &'a str,
@@ -527,6 +623,7 @@ impl<'a> From<&'a report::ExplainedKey> for ExplainedKey<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Reject<'a> {
     file: &'a str,
     record: Option<&'a str>,
@@ -544,6 +641,7 @@ impl<'a> From<&'a report::Reject> for Reject<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Download<'a> {
     id: &'a str,
     project: Option<&'a str>,

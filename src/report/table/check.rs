@@ -140,7 +140,7 @@ fn dependants(page: &mut Page<'_>, unit: &UnitVerdict) -> io::Result<()> {
     if total == 0 {
         return Ok(());
     }
-    page.heading(&format!("Needed by {}", words::holders(&unit.counts)))?;
+    page.heading(&format!("Needed by {}", unit.counts))?;
     let maybe = unit.dependants.iter().any(|dependant| !dependant.certain);
     let mut places = page.shortener(12, 48);
     for dependant in &unit.dependants {

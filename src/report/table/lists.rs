@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::page::{Cell, Column, Grid, Page};
 use crate::model::evidence::{Condition, Observation};
 use crate::model::verdict::{KeyRow, KeyState, Obstacle, ProjectVerdict, SnapshotVerdict};
-use crate::model::{LastUse, Timestamp, verdict::Deletability};
+use crate::model::{LastUse, Timestamp};
 use crate::report::words::{self, Tone, number};
 use crate::report::{DownloadRow, Frame, IngestReport, Layout, ProbeReport};
 use Column::{Elastic, Rigid};
@@ -177,7 +177,7 @@ pub(super) fn snapshot_grid(page: &Page<'_>, rows: &[SnapshotVerdict]) -> Grid {
         let cluster = places.short(&row.cluster);
         let id = ids.short(&row.id);
         let under: Vec<String> = row.keys.iter().map(|key| keys.short(key)).collect();
-        let why = why(row);
+        let why = words::why(row);
         let obstacles = row.obstacles.as_ref();
         let obstacles = obstacles.map(|all| words::obstacles(all).join(", "));
         let expires = row.expires_at.map(|at| at.to_string()).unwrap_or_default();
@@ -211,21 +211,6 @@ pub(super) fn snapshot_grid(page: &Page<'_>, rows: &[SnapshotVerdict]) -> Grid {
     grid
 }
 
-/// `pending-deletion: cancel-deletion, then enable, before 2026-11-08T00:00:00Z`
-fn why(row: &SnapshotVerdict) -> String {
-    let mut text = row.reasons.join(", ");
-    if !row.actions.is_empty() {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&row.actions.join(", then "));
-    }
-    if let Some(at) = row.deadline {
-        text.push_str(&format!(", before {at}"));
-    }
-    text
-}
-
 pub(in crate::report) fn keys<'r>(
     list: Frame<'_>,
     rows: impl IntoIterator<Item = &'r KeyRow>,
@@ -246,7 +231,7 @@ pub(in crate::report) fn keys<'r>(
 pub(super) fn key_grid(page: &Page<'_>, rows: &[&KeyRow]) -> Grid {
     let mut ids = page.shortener(26, 80);
     for row in rows {
-        ids.note(&id_of(row));
+        ids.note(&words::key_id(row));
     }
     let narrow = page.is_narrow();
     let mut grid = Grid::new(if narrow {
@@ -264,30 +249,10 @@ pub(super) fn key_grid(page: &Page<'_>, rows: &[&KeyRow]) -> Grid {
         ]
     });
     for row in rows {
-        let (verdict, condition, why) = match row {
-            KeyRow::Resolved(row) => (
-                row.verdict.verdict,
-                words::condition(&row.state),
-                words::because(&row.verdict),
-            ),
-            KeyRow::Unresolved {
-                provider,
-                spelling: _,
-                doubts,
-            } => {
-                let provider =
-                    provider.map_or(String::new(), |provider| format!("{} ", provider.word()));
-                let mut why = format!("not complete enough to say which {provider}key it is");
-                if let Some(doubts) = words::doubts(doubts.iter().map(|doubt| doubt.kind)) {
-                    why.push_str("; ");
-                    why.push_str(&doubts);
-                }
-                (Deletability::Unknown, "not resolved".to_owned(), why)
-            }
-        };
+        let (verdict, condition, why) = words::key_told(row);
         let mut cells = vec![
             Cell::new(verdict.word()).tone(words::deletability_tone(verdict)),
-            Cell::new(&ids.short(&id_of(row))),
+            Cell::new(&ids.short(&words::key_id(row))),
         ];
         if narrow {
             cells.push(Cell::lines([condition.as_str(), why.as_str()]));
@@ -297,13 +262,6 @@ pub(super) fn key_grid(page: &Page<'_>, rows: &[&KeyRow]) -> Grid {
         grid.row(cells);
     }
     grid
-}
-
-fn id_of(row: &KeyRow) -> String {
-    match row {
-        KeyRow::Resolved(row) => row.key.to_string(),
-        KeyRow::Unresolved { spelling, .. } => spelling.clone(),
-    }
 }
 
 pub(in crate::report) fn projects<'r>(
@@ -451,6 +409,7 @@ pub(in crate::report) fn probe(
         for observation in rows {
             let state = KeyState {
                 condition: Some(observation.condition.clone()),
+                native: observation.native.clone(),
                 observed_at: Some(observation.at),
                 fresh: true,
             };

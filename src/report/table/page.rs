@@ -1,5 +1,6 @@
 //! Lines and grids on a page of some width. Knows the terminal's rules, and no verdict.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 
@@ -8,7 +9,7 @@ use comfy_table::{Color, ColumnConstraint, ContentArrangement, Table, Width, pre
 use crate::model::verdict::{Assumption, RootVerdict};
 use crate::report::Layout;
 use crate::report::text::{escape, shorten};
-use crate::report::words::{Tone, number};
+use crate::report::words::{self, Tone, number};
 
 /// Below this width, rows take two lines so that no column is squeezed into a stack of syllables.
 const NARROW: u16 = 160;
@@ -61,6 +62,15 @@ impl<'w> Page<'w> {
         self.grid(grid)
     }
 
+    /// A line that stays one: what does not fit is cut off.
+    pub(super) fn one_line(&mut self, tone: Tone, text: &str) -> io::Result<()> {
+        let text = escape(text);
+        let Some(width) = self.layout.width.map(usize::from) else {
+            return self.line(tone, &text);
+        };
+        self.line(tone, &console::truncate_str(&text, width, "…"))
+    }
+
     /// A line that is never wrapped, so that what stands in it can be copied.
     pub(super) fn whole_line(&mut self, text: &str) -> io::Result<()> {
         self.begun = true;
@@ -90,41 +100,15 @@ impl<'w> Page<'w> {
         writeln!(self.out, "{text}")
     }
 
-    /// What was taken on trust. Statements of the operator one by one, the others counted by kind.
+    /// What was taken on trust.
     pub(super) fn assumptions(&mut self, assumptions: &[Assumption]) -> io::Result<()> {
         if assumptions.is_empty() {
             return Ok(());
         }
         self.heading("Assumptions behind this answer")?;
         let mut grid = Grid::without_header();
-        let mut unstated: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-        for Assumption {
-            kind,
-            subject,
-            stated,
-            reason,
-        } in assumptions
-        {
-            match stated {
-                Some(at) => grid.row(vec![
-                    Cell::new(""),
-                    Cell::new(kind),
-                    Cell::new(&format!("{subject}: {reason} (stated {at})")),
-                ]),
-                None => unstated.entry((kind, reason)).or_default().push(subject),
-            }
-        }
-        for ((kind, reason), subjects) in unstated {
-            let about = match subjects.as_slice() {
-                [] => String::new(),
-                [one] => format!("{one}: "),
-                [first, rest @ ..] => format!("{first} and {} more: ", rest.len()),
-            };
-            grid.row(vec![
-                Cell::new(""),
-                Cell::new(kind),
-                Cell::new(&format!("{about}{reason}")),
-            ]);
+        for (kind, told) in words::assumptions(assumptions) {
+            grid.row(vec![Cell::new(""), Cell::new(kind), Cell::new(&told)]);
         }
         self.grid(grid)
     }
@@ -137,16 +121,12 @@ impl<'w> Page<'w> {
         self.heading("Evidence searched")?;
         let mut grid = Grid::without_header();
         for root in roots {
-            let read = match root.covered_at {
-                Some(at) => format!("project list read whole at {at}"),
-                None => "project list never read whole".to_owned(),
-            };
             grid.row(vec![
                 Cell::new(""),
                 Cell::new(root.source),
                 Cell::new(&root.base_url),
                 Cell::new(&root.scope),
-                Cell::new(&read),
+                Cell::new(&words::root_read(root)),
             ]);
         }
         self.grid(grid)
@@ -168,6 +148,17 @@ impl<'w> Page<'w> {
     }
 }
 
+/// Characters of a line of a cell. The grid counts columns in 16 bits, and no name that somebody
+/// needs is as long.
+const LONGEST: usize = 4_000;
+
+fn line_of(text: &str) -> Cow<'_, str> {
+    match escape(text) {
+        Cow::Borrowed(text) => shorten(text, LONGEST),
+        Cow::Owned(text) => Cow::Owned(shorten(&text, LONGEST).into_owned()),
+    }
+}
+
 /// A text in a grid, harmless from the start.
 #[derive(Clone)]
 pub(super) struct Cell {
@@ -178,14 +169,14 @@ pub(super) struct Cell {
 impl Cell {
     pub(super) fn new(text: &str) -> Self {
         Self {
-            text: escape(text).into_owned(),
+            text: line_of(text).into_owned(),
             tone: Tone::Plain,
         }
     }
 
     /// Several lines; each is a text from outside.
     pub(super) fn lines<'t>(lines: impl IntoIterator<Item = &'t str>) -> Self {
-        let lines: Vec<_> = lines.into_iter().map(escape).collect();
+        let lines: Vec<_> = lines.into_iter().map(line_of).collect();
         Self {
             text: lines.join("\n"),
             tone: Tone::Plain,
