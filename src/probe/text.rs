@@ -2,17 +2,30 @@
 //! secrets. Every provider's texts pass through here; nothing of a raw body does.
 
 /// The longest detail, in characters.
-const LONGEST: usize = 300;
+pub(in crate::probe) const LONGEST: usize = 300;
 
 /// Foreign text for a message: one line, printable, of bounded length, and without anything that
 /// looks like an access key id, a secret key, a token or a signature.
 pub(in crate::probe) fn redact(text: &str) -> String {
-    let mut line = String::new();
-    let mut word = String::new();
     // What lies far past the limit is not printed; the margin keeps a long secret in one piece.
     let near: String = text.chars().take(LONGEST * 8).collect();
-    for c in without_web_tokens(&near).chars() {
-        if is_token_char(c) {
+    one_line(&without_web_tokens(&near), is_token_char, looks_secret)
+}
+
+/// The same where secrets look otherwise: of which characters a possible one is, and which is one.
+pub(in crate::probe) fn one_line(
+    text: &str,
+    is_of_word: fn(char) -> bool,
+    is_secret: fn(&str) -> bool,
+) -> String {
+    let mut line = String::new();
+    let mut word = String::new();
+    let push_word = |line: &mut String, word: &mut String| {
+        line.push_str(if is_secret(word) { "[withheld]" } else { word });
+        word.clear();
+    };
+    for c in text.chars().take(LONGEST * 8) {
+        if is_of_word(c) {
             word.push(c);
             continue;
         }
@@ -67,15 +80,6 @@ fn is_unprintable(c: char) -> bool {
 /// Characters of base64, of hex and of AWS key ids: a run of them is one possible secret.
 fn is_token_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_')
-}
-
-fn push_word(line: &mut String, word: &mut String) {
-    if looks_secret(word) {
-        line.push_str("[withheld]");
-    } else {
-        line.push_str(word);
-    }
-    word.clear();
 }
 
 /// 40 characters is a secret access key; signatures and tokens are longer. The longest public

@@ -6,6 +6,7 @@
 //! settles a key's state: every one becomes `unknown` with a reason.
 
 use crate::model::evidence::UnknownReason;
+use crate::probe::text::one_line;
 
 /// How a question ended without an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,57 +244,16 @@ fn read_precondition(error: &ServiceError) -> UnknownReason {
     }
 }
 
-/// The longest detail, in characters.
-const LONGEST: usize = 300;
-
 /// Foreign text for a message: one line, printable, of bounded length, and without anything that
-/// looks like a token, a private key or an API key.
+/// looks like a token, a private key or an API key of Google's.
 pub(super) fn redact(text: &str) -> String {
-    let mut line = String::new();
-    let mut word = String::new();
-    // What lies far past the limit is not printed; the margin keeps a long secret in one piece.
-    for c in text.chars().take(LONGEST * 8) {
-        if is_token_char(c) {
-            word.push(c);
-            continue;
-        }
-        push_word(&mut line, &mut word);
-        let shown = if is_unprintable(c) { ' ' } else { c };
-        if !(shown == ' ' && line.ends_with(' ')) {
-            line.push(shown);
-        }
-    }
-    push_word(&mut line, &mut word);
-    let line = line.trim();
-    if line.chars().count() > LONGEST {
-        let mut short: String = line.chars().take(LONGEST).collect();
-        short.push('…');
-        short
-    } else {
-        line.to_owned()
-    }
-}
-
-/// Spaces, control characters, and the invisible ones that turn the direction of writing.
-fn is_unprintable(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+    one_line(text, is_token_char, looks_secret)
 }
 
 /// Characters of tokens, of base64 and of the parts of a resource name. The slash is not among
 /// them: it keeps the parts of a name apart, of which none is longer than 63.
 fn is_token_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '=' | '_' | '-' | '.' | '~')
-}
-
-fn push_word(line: &mut String, word: &mut String) {
-    if looks_secret(word) {
-        line.push_str("[withheld]");
-    } else {
-        line.push_str(word);
-    }
-    word.clear();
 }
 
 /// How Google's secrets begin (access token, refresh token behind its `1//`, JWT, API key, client

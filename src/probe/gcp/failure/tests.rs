@@ -2,6 +2,7 @@
 //! can meet a read.
 
 use super::*;
+use crate::probe::text::LONGEST;
 use UnknownReason as R;
 
 fn error(code: &str, message: &str) -> Failure {
