@@ -207,8 +207,7 @@ impl Session<'_, '_> {
         };
         let file = self.config.file.clone();
         let printing = pipeline::Printing {
-            command: "audit",
-            view,
+            by: pipeline::By::Audit(view),
             policy_file: file.as_deref(),
         };
         let code = self.print_estate(&store, as_of, printing, None, None)?;

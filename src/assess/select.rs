@@ -1,7 +1,7 @@
 //! Which snapshots an answer needs, where the store can look them up: all that the rules would tell
 //! apart, and few others. What a snapshot means is decided where it is taken, as ever; choosing too
 //! many costs time, choosing one too few is the worst that can happen here. So whatever is
-//! chosen must fold to the same as all snapshots do: `run::tests::selection` compares the two.
+//! chosen must fold to the same as all snapshots do: `run::judge::tests` compares the two.
 //!
 //! Totals of the store stand for what snapshots say of their cluster. Beyond those,
 //!

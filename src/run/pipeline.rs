@@ -22,12 +22,28 @@ use crate::terraform::{self, Keys, Successor};
 /// Denied findings that are named on stderr.
 const NAMED: usize = 5;
 
+/// The command that prints a conclusion.
+#[derive(Clone, Copy)]
+pub(super) enum By {
+    Audit(AuditView),
+    Gate,
+    Report(AuditView),
+}
+
+impl By {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Audit(_) => "audit",
+            Self::Gate => "gate",
+            Self::Report(_) => "report",
+        }
+    }
+}
+
 /// How conclusions are printed.
 #[derive(Clone, Copy)]
 pub(super) struct Printing<'p> {
-    /// The command that was typed.
-    pub(super) command: &'static str,
-    pub(super) view: AuditView,
+    pub(super) by: By,
     /// The file that says how severe findings are.
     pub(super) policy_file: Option<&'p Path>,
 }
@@ -76,8 +92,7 @@ impl Session<'_, '_> {
         }
         let file = args.policy.clone().or_else(|| self.config.file.clone());
         let printing = Printing {
-            command: "gate",
-            view: AuditView::default(),
+            by: By::Gate,
             policy_file: file.as_deref(),
         };
         let asking = self.asking(args)?;
@@ -165,11 +180,10 @@ impl Session<'_, '_> {
         let as_of = self.as_of();
         let file = self.config.file.clone();
         let printing = Printing {
-            command: "report",
-            view: AuditView {
+            by: By::Report(AuditView {
                 summary: args.summary,
                 all: true,
-            },
+            }),
             policy_file: file.as_deref(),
         };
         if args.output.as_os_str() == "-" {
@@ -208,10 +222,15 @@ impl Session<'_, '_> {
         judge::judged(store, policy, as_of, &Purpose::Audit, |view, decided| {
             let assessment = decided.assessment();
             let findings = asked.map_or(&assessment.findings, |asked| &asked.findings);
+            // A plan that does nothing to a key rests on no evidence, however old.
+            let historical = asked.map_or(assessment.historical, |asked| asked.historical);
             let conclusion = Conclusion {
-                command: printing.command,
-                exit_code: gate::of_findings(findings, assessment.historical),
-                frame: Frame::from(&assessment),
+                command: printing.by.word(),
+                exit_code: gate::of_findings(findings, historical),
+                frame: Frame {
+                    historical,
+                    ..Frame::from(&assessment)
+                },
                 findings,
                 asked: asked.is_some(),
                 answers: asked.map_or(&[], |asked| &asked.answers),
@@ -226,10 +245,10 @@ impl Session<'_, '_> {
                 None => &mut console.out,
             };
             let printed = (|| -> Result<(), Stop> {
-                let rows = match printing.command {
-                    "gate" => report::gate(style, conclusion, layout, out)?,
-                    _listing => {
-                        report::audit(style, &assessment, conclusion, printing.view, layout, out)?
+                let rows = match printing.by {
+                    By::Gate => report::gate(style, conclusion, layout, out)?,
+                    By::Audit(view) | By::Report(view) => {
+                        report::audit(style, &assessment, conclusion, view, layout, out)?
                     }
                 };
                 judge::list(view, decided, as_of, rows)
@@ -260,7 +279,7 @@ impl Session<'_, '_> {
         }
         let anchor = anchor(printing.policy_file);
         let conclusion = Conclusion {
-            command: printing.command,
+            command: printing.by.word(),
             exit_code: gate::of_findings(&asked.findings, asked.historical),
             frame: Frame {
                 as_of,

@@ -350,6 +350,33 @@ fn a_plan_that_may_not_be_all_never_passes() {
 }
 
 #[test]
+fn a_plan_that_does_nothing_to_a_key_passes_in_every_format_whatever_came_later() {
+    let place = base();
+    place.write("plan.json", &plan(&[]).to_string());
+    // The store knows more than this instant.
+    let early = ["--offline", "--as-of", "2026-11-01T02:00:00Z"];
+    for format in [
+        "table",
+        "json",
+        "csv",
+        "md",
+        "sarif",
+        "junit",
+        "github",
+        "prometheus",
+        "cbom",
+    ] {
+        let gate = ["--format", format, "gate", "--terraform-plan", "plan.json"];
+        let ran = place.run(&[&early[..], &gate].concat());
+        assert_eq!(ran.code, 0, "{format}: {}{}", ran.stdout, ran.stderr);
+    }
+    // About a key, such a pass is none.
+    place.write("plan.json", &plan(&[aws("a", SAFE)]).to_string());
+    let gate = ["--format", "cbom", "gate", "--terraform-plan", "plan.json"];
+    assert_eq!(place.run(&[&early[..], &gate].concat()).code, 3);
+}
+
+#[test]
 fn what_is_no_plan_is_refused() {
     let place = base();
     let whole = plan(&[aws("a", HELD)]).to_string();
