@@ -15,6 +15,7 @@ use std::io::{self, Read, Write};
 use chrono::Utc;
 use clap::CommandFactory;
 
+use self::judge::Sight;
 use self::probe::LastUses;
 use crate::assess::gate;
 use crate::cli::{self, Cli, Command, Download, Input};
@@ -262,7 +263,9 @@ impl Session<'_, '_> {
         let store = self.checked_store(args)?;
         let as_of = self.as_of();
         let policy = &self.config.policy;
-        let check = judge::check(&store, policy, as_of, &args.key, args.intent, args.limit)?;
+        let check = Sight::on(&store, policy, as_of, |sight| {
+            judge::check(sight, &args.key, args.intent, args.limit)
+        })?;
         let code = gate::of_check(&check);
         let printed = report::check(
             self.format,
@@ -279,7 +282,9 @@ impl Session<'_, '_> {
         let store = self.checked_store(args)?;
         let as_of = self.as_of();
         let (policy, to) = (&self.config.policy, args.to.as_deref());
-        let check = judge::rotation(&store, policy, as_of, &args.key, to, args.limit)?;
+        let check = Sight::on(&store, policy, as_of, |sight| {
+            judge::rotation(sight, &args.key, to, args.limit)
+        })?;
         let code = gate::of_rotation(&check);
         let printed = report::rotation(
             self.format,

@@ -47,7 +47,7 @@ pub(super) fn judge(readings: &[Reading], clusters: &Clusters<'_>, of_service: b
             .iter()
             .filter(|name| {
                 clusters.get(**name).is_some_and(|cluster| {
-                    cluster.shares_name() || cluster.rows.latest >= Some(complete_at)
+                    cluster.shares_name || cluster.rows.latest >= Some(complete_at)
                 })
             })
             .copied()
@@ -128,7 +128,7 @@ fn judge_with(readings: &[Reading], clusters: &Clusters<'_>, present: &BTreeSet<
     }
     let settings = readings.iter().rfind(|r| {
         is_whole(r)
-            && matches!(r.content, Content::Settings(_))
+            && matches!(*r.content, Content::Settings(_))
             && oldest.is_none_or(|list| r.at <= list)
     });
     match settings {
@@ -172,7 +172,7 @@ pub(super) fn is_gone(
     cluster: Option<&Cluster<'_>>,
     latest: Timestamp,
 ) -> bool {
-    let (vanished, shared_name) = cluster.map_or((false, false), |c| (c.vanished, c.shares_name()));
+    let (vanished, shared_name) = cluster.map_or((false, false), |c| (c.vanished, c.shares_name));
     vanished
         || (!shared_name
             && coverage
@@ -209,7 +209,9 @@ fn list_of(
 fn schedule_of(readings: &[Reading], name: &str, cluster: &Cluster<'_>) -> Option<Timestamp> {
     readings
         .iter()
-        .filter(|r| r.cluster.as_deref() == Some(name) && matches!(r.content, Content::Schedule(_)))
+        .filter(|r| {
+            r.cluster.as_deref() == Some(name) && matches!(*r.content, Content::Schedule(_))
+        })
         .filter(|r| match &r.outcome {
             Outcome::Whole => true,
             Outcome::Partial(_) => false,
@@ -241,13 +243,13 @@ pub(super) fn is_whole(reading: &Reading) -> bool {
 
 pub(super) fn is_whole_cluster_list(reading: &Reading, with_deleted: bool) -> bool {
     is_whole(reading)
-        && matches!(&reading.content, Content::Clusters { deleted_included, .. }
+        && matches!(&*reading.content, Content::Clusters { deleted_included, .. }
             if *deleted_included == with_deleted)
 }
 
 /// Whether the list has the cluster, by its id if it has one.
 pub(super) fn names(list: &Reading, cluster: &ClusterState) -> bool {
-    let Content::Clusters { clusters, .. } = &list.content else {
+    let Content::Clusters { clusters, .. } = &*list.content else {
         return false;
     };
     clusters.iter().any(|c| {

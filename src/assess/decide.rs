@@ -12,7 +12,6 @@ use histories::History;
 use jobs::Jobs;
 use unnamed::Unnamed;
 
-use super::coverage::{self, Cluster};
 use super::encryption::{self, Encryption};
 use super::estate::{Certainty, Estate, FamilyNo, NameNo, Project};
 use super::needs::Needs;
@@ -78,8 +77,6 @@ pub(super) struct Decider<'e> {
     forgotten: BTreeSet<&'e str>,
     /// Queued or running snapshots without an id.
     unnamed: Vec<Unnamed>,
-    /// Clusters with a snapshot that is not gone.
-    with_present: Vec<BTreeSet<String>>,
 }
 
 /// The few snapshots that a grouped finding names.
@@ -113,7 +110,6 @@ impl<'e> Decider<'e> {
                 .iter()
                 .map(|f| f.id.as_str())
                 .collect(),
-            with_present: estate.projects.iter().map(with_present).collect(),
             out: Decided {
                 estate,
                 tallies,
@@ -338,17 +334,6 @@ impl<'e> Decider<'e> {
             name.in_use = true;
         }
     }
-}
-
-/// The clusters of a project with a snapshot that is not gone.
-fn with_present(project: &Project<'_>) -> BTreeSet<String> {
-    let is_present = |cluster: &Cluster<'_>| {
-        let latest = cluster.rows.latest;
-        latest.is_some_and(|at| !coverage::is_gone(&project.coverage, Some(cluster), at))
-    };
-    let clusters = project.clusters.iter();
-    let present = clusters.filter(|(_, cluster)| is_present(cluster));
-    present.map(|(name, _)| name.clone()).collect()
 }
 
 /// Every different schedule ever read of a cluster, with when it was last.

@@ -1,6 +1,7 @@
 //! What a snapshot is encrypted under: not a customer key, keys, or not recorded (design
 //! section 3).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::estate::{Certainty, Estate, FamilyNo, NameNo, Project};
@@ -76,7 +77,7 @@ pub(super) fn of(
                 kind: "absent-id-not-encrypted",
                 subject: project.id.id.clone(),
                 stated: Some(statement.stated),
-                reason: statement.reason.clone(),
+                reason: Cow::Owned(statement.reason.clone()),
             })),
             AbsentKey::ProjectKey => Encryption::ProjectKeys(None),
         };
@@ -103,7 +104,7 @@ pub(super) fn of(
             kind: "absent-id-not-encrypted",
             subject: project.id.id.clone(),
             stated: None,
-            reason: String::from(
+            reason: Cow::Borrowed(
                 "completed snapshots without a key id in a project that never showed an Azure or Google key",
             ),
         }));
@@ -131,8 +132,8 @@ fn list_without(project: &Project<'_>, row: &Snapshot) -> Option<Timestamp> {
         .filter(|r| {
             // Each kind of list shows its own kind of snapshot.
             let would_show = row.sightings.iter().all(|s| match s.shape {
-                SnapshotShape::ReplicaSet => matches!(r.content, Content::Snapshots),
-                SnapshotShape::Sharded => matches!(r.content, Content::ShardedSnapshots),
+                SnapshotShape::ReplicaSet => matches!(*r.content, Content::Snapshots),
+                SnapshotShape::Sharded => matches!(*r.content, Content::ShardedSnapshots),
                 SnapshotShape::Shared | SnapshotShape::Own => false,
             });
             r.cluster.as_deref() == Some(row.cluster.as_str())

@@ -1,6 +1,7 @@
 //! Doubts about the inventory itself: they touch every key, except where a statement vouches for
 //! a project (design 6.2, first rows; section 4, "Statements").
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::decide::Decided;
@@ -23,7 +24,7 @@ pub(super) fn note(decided: &mut Decided<'_>, inventory_age: i64) {
                 kind: "absent-id-project-key",
                 subject: project.id.id.clone(),
                 stated: Some(statement.stated),
-                reason: statement.reason.clone(),
+                reason: Cow::Owned(statement.reason.clone()),
             });
         }
         let doubts = of_project(project, estate.as_of, inventory_age);
@@ -40,7 +41,7 @@ pub(super) fn note(decided: &mut Decided<'_>, inventory_age: i64) {
                             kind: "stated-customer-keys",
                             subject: project.id.id.clone(),
                             stated: Some(statement.stated),
-                            reason: statement.reason.clone(),
+                            reason: Cow::Owned(statement.reason.clone()),
                         });
                     }
                     None => of_all.extend(doubts),
@@ -202,21 +203,15 @@ pub(super) fn covered_families(
 /// What needs rights that a read-only credential lacks and was not read: taken on trust, printed.
 fn unread(estate: &Estate<'_>) -> Vec<Assumption> {
     use crate::model::reading::Content;
-    let mut assumptions = Vec::new();
+    let [mut without_jobs, mut without_policy] = [Vec::new(), Vec::new()];
     for project in estate.projects.iter().filter(|p| !p.left) {
         let vendor = project
             .readings
             .iter()
-            .any(|r| !matches!(r.content, Content::Inventory(_)));
+            .any(|r| !matches!(*r.content, Content::Inventory(_)));
         if !vendor {
             continue;
         }
-        let assume = |kind, reason: &str| Assumption {
-            kind,
-            subject: project.id.id.clone(),
-            stated: None,
-            reason: reason.to_owned(),
-        };
         let jobs_read = project
             .clusters
             .iter()
@@ -225,26 +220,36 @@ fn unread(estate: &Estate<'_>) -> Vec<Assumption> {
                 project.readings.iter().any(|r| {
                     super::coverage::is_whole(r)
                         && r.cluster.as_deref() == Some(name)
-                        && matches!(r.content, Content::RestoreJobs(_))
+                        && matches!(*r.content, Content::RestoreJobs(_))
                         && project.coverage.complete_at.is_none_or(|at| r.at >= at)
                 })
             });
         if !jobs_read {
-            assumptions.push(assume(
-                "no-restore-running",
-                "its restore jobs were not read",
-            ));
-            assumptions.push(assume("no-downloads", "its restore jobs were not read"));
+            without_jobs.push(&project.id.id);
         }
         let policy_read = project.readings.iter().any(|r| {
-            super::coverage::is_whole(r) && matches!(r.content, Content::CompliancePolicy(_))
+            super::coverage::is_whole(r) && matches!(*r.content, Content::CompliancePolicy(_))
         });
         if !policy_read {
-            assumptions.push(assume(
-                "schedule-window-is-longest",
-                "its backup compliance policy was not read",
-            ));
+            without_policy.push(&project.id.id);
         }
     }
-    assumptions
+    let no_jobs = "its restore jobs were not read";
+    let no_policy = "its backup compliance policy was not read";
+    // In the order in which assumptions are kept: there are some of each project.
+    [
+        ("no-downloads", no_jobs, &without_jobs),
+        ("no-restore-running", no_jobs, &without_jobs),
+        ("schedule-window-is-longest", no_policy, &without_policy),
+    ]
+    .into_iter()
+    .flat_map(|(kind, reason, projects)| {
+        projects.iter().map(move |project| Assumption {
+            kind,
+            subject: String::clone(project),
+            stated: None,
+            reason: Cow::Borrowed(reason),
+        })
+    })
+    .collect()
 }

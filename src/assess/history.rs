@@ -2,6 +2,7 @@
 //! how far the project's events reach back (design 6.2).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::estate::NameNo;
 use crate::model::key_id::Provider;
@@ -100,7 +101,7 @@ fn raise(times: &mut BTreeMap<NameNo, Timestamp>, name: NameNo, at: Timestamp) {
 pub struct EventCover {
     since: Option<Timestamp>,
     read_at: Timestamp,
-    run: String,
+    run: Arc<str>,
     /// Per provider of `EVENT_PROVIDERS`.
     providers: Vec<ProviderEvents>,
 }
@@ -128,14 +129,14 @@ impl EventCover {
     pub fn all_of(readings: &[Reading]) -> Vec<Self> {
         let shown = readings
             .iter()
-            .filter_map(|r| match (&r.content, &r.outcome) {
+            .filter_map(|r| match (&*r.content, &r.outcome) {
                 (Content::Events { since: _, events }, Outcome::Partial(_)) => Some(events),
                 _ => None,
             });
         let shown: Vec<&Event> = shown.flatten().collect();
         readings
             .iter()
-            .filter_map(|reading| match (&reading.content, &reading.outcome) {
+            .filter_map(|reading| match (&*reading.content, &reading.outcome) {
                 (Content::Events { since, events }, Outcome::Whole) => {
                     let providers = EVENT_PROVIDERS
                         .iter()
@@ -174,7 +175,7 @@ impl EventCover {
     /// read in the same run stands for the end of it.
     pub fn note_evidence(&mut self, provider: Provider, at: Timestamp, run: Option<&str>) {
         let before = self.since.is_some_and(|since| at < since);
-        if before || (at > self.read_at && run != Some(self.run.as_str())) {
+        if before || (at > self.read_at && run != Some(&*self.run)) {
             return;
         }
         for of in self.providers.iter_mut().filter(|p| p.provider == provider) {

@@ -1,6 +1,7 @@
 //! Which key an Encryption Key ID is: resolution in the order of design section 3 (own grammar,
 //! key map, settings ever read in the project, the provider's own answer).
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
@@ -89,7 +90,7 @@ impl<'e> Resolver<'e> {
                 kind: "key-map",
                 subject: raw.to_owned(),
                 stated: Some(statement.stated),
-                reason: statement.reason.clone(),
+                reason: Cow::Owned(statement.reason.clone()),
             };
             return (Resolved::Keys(vec![statement.is.clone()]), Some(assumption));
         }
@@ -191,7 +192,7 @@ impl<'e> Resolver<'e> {
                     kind: "only-kmip-server",
                     subject: project.id.clone(),
                     stated: None,
-                    reason: format!("`{}` is the only server configured", only.name),
+                    reason: Cow::Owned(format!("`{}` is the only server configured", only.name)),
                 };
                 Some((spelling.clone().kmip_on(&only.name)?, Some(assumption)))
             }
@@ -225,12 +226,13 @@ pub(super) fn askable_ids(evidence: &Evidence) -> BTreeSet<(String, String)> {
 
 /// Every spelling that settings gave, as far as they were read.
 fn configured(readings: &[Reading]) -> impl Iterator<Item = Spelling> + '_ {
-    let blocks = readings
-        .iter()
-        .filter_map(|reading| match (&reading.content, &reading.outcome) {
-            (Content::Settings(blocks), Outcome::Whole | Outcome::Partial(_)) => Some(blocks),
-            _ => None,
-        });
+    let blocks =
+        readings
+            .iter()
+            .filter_map(|reading| match (&*reading.content, &reading.outcome) {
+                (Content::Settings(blocks), Outcome::Whole | Outcome::Partial(_)) => Some(blocks),
+                _ => None,
+            });
     blocks.flatten().filter_map(|block| {
         let spelling = Spelling::read(block.key.as_ref()?);
         Some(match &block.region {

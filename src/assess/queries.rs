@@ -165,7 +165,7 @@ pub fn downloads<E>(
     let mut found: BTreeMap<(String, ProjectRef), Download> = BTreeMap::new();
     for (project, readings) in &evidence.projects {
         for reading in readings {
-            match &reading.content {
+            match &*reading.content {
                 Content::RestoreJobs(jobs) => {
                     for job in jobs.iter().filter(|job| {
                         job.delivery == Delivery::Download
@@ -178,7 +178,7 @@ pub fn downloads<E>(
                             Download {
                                 id: job.id.clone(),
                                 project: project.clone(),
-                                cluster: reading.cluster.clone(),
+                                cluster: reading.cluster.as_deref().map(str::to_owned),
                                 snapshot: job.snapshot.clone(),
                                 keys: Vec::new(),
                                 finished_at: job.finished_at,

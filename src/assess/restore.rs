@@ -160,7 +160,11 @@ fn sorted<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 /// Whether the snapshot is gone for good.
 pub(super) fn is_gone(project: &Project<'_>, row: &Snapshot) -> bool {
     let cluster = project.clusters.get(row.cluster.as_str());
-    coverage::is_gone(&project.coverage, cluster, snapshot::latest(row))
+    coverage::is_gone(
+        &project.coverage,
+        cluster.map(|c| &**c),
+        snapshot::latest(row),
+    )
 }
 
 /// A snapshot that is not `completed` is unusable; without a status, or with one that nobody

@@ -151,7 +151,7 @@ impl Answers {
     pub fn about(arguments: &[String], evidence: &Evidence) -> Self {
         let mut ids = BTreeSet::new();
         for reading in evidence.projects.values().flatten() {
-            let Content::Settings(blocks) = &reading.content else {
+            let Content::Settings(blocks) = &*reading.content else {
                 continue;
             };
             for key in blocks.iter().filter_map(|block| block.key.as_ref()) {

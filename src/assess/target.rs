@@ -330,7 +330,7 @@ fn regions_of<'s>(source: &SourceSide<'s>, no: NameNo) -> Regions<'s> {
         }
         Resolved::Unresolved(_) => {
             for reading in source.project.readings {
-                let Content::Settings(blocks) = &reading.content else {
+                let Content::Settings(blocks) = &*reading.content else {
                     continue;
                 };
                 let of_aws = blocks.iter().filter(|b| b.provider == Provider::Aws);

@@ -15,6 +15,7 @@ use crate::model::reading::{
 };
 use crate::model::verdict::UnitVerdict;
 use crate::model::{KeyId, Observation, ProjectRef, Provider, Snapshot, Timestamp};
+use std::sync::Arc;
 
 pub(crate) fn at(text: &str) -> Timestamp {
     Timestamp::floor(text).unwrap()
@@ -37,14 +38,14 @@ pub(crate) fn project() -> ProjectRef {
 
 pub(crate) fn reading(time: &str, cluster: Option<&str>, content: Content) -> Reading {
     Reading {
-        root: root(),
-        project: Some(project().id),
-        cluster: cluster.map(ToOwned::to_owned),
+        root: Arc::new(root()),
+        project: Some(Arc::from(project().id)),
+        cluster: cluster.map(Arc::from),
         at: at(time),
-        run: String::from("run"),
-        identity: Some(String::from("abcdefgh")),
+        run: Arc::from("run"),
+        identity: Some(Arc::from("abcdefgh")),
         outcome: Outcome::Whole,
-        content,
+        content: Arc::new(content),
     }
 }
 

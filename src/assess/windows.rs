@@ -2,8 +2,6 @@
 //! need (design 6.2: `pit-window`, `pit-successor-unseen`, `history-too-short`,
 //! `rotation-under-way`).
 
-use std::collections::BTreeSet;
-
 use super::coverage::{self, Cluster, Told};
 use super::decide::schedules;
 use super::estate::{Certainty, Estate, FamilyNo, Project};
@@ -17,8 +15,8 @@ use crate::model::{Reading, Timestamp};
 
 /// One cluster whose oplog may need a key.
 #[derive(Clone, Debug)]
-struct PitCluster {
-    name: String,
+struct PitCluster<'p> {
+    name: &'p str,
     window: Window,
 }
 
@@ -34,11 +32,11 @@ enum Window {
 
 /// The point-in-time windows of a project.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Windows {
-    clusters: Vec<PitCluster>,
+pub(super) struct Windows<'p> {
+    clusters: Vec<PitCluster<'p>>,
 }
 
-impl Windows {
+impl Windows<'_> {
     /// Clusters taken for running on trust: no list tells whether they are deleted.
     pub(super) fn untold(&self) -> impl Iterator<Item = &str> {
         self.clusters
@@ -52,21 +50,22 @@ impl Windows {
                     }
                 )
             })
-            .map(|cluster| cluster.name.as_str())
+            .map(|cluster| cluster.name)
     }
 }
 
-/// Reads them off; `present` are the clusters that have a snapshot that is not gone.
-pub(super) fn of(project: &Project<'_>, present: &BTreeSet<String>) -> Windows {
+/// Reads them off.
+pub(super) fn of<'p>(project: &'p Project<'_>) -> Windows<'p> {
     let compliance = compliance_window(project.readings);
     let mut clusters = Vec::new();
     for (name, cluster) in &project.clusters {
-        let has_present = present.contains(name);
+        // It has a snapshot that is not gone.
+        let has_present = cluster
+            .rows
+            .latest
+            .is_some_and(|at| !coverage::is_gone(&project.coverage, Some(cluster), at));
         let mut add = |window| {
-            clusters.push(PitCluster {
-                name: name.clone(),
-                window,
-            });
+            clusters.push(PitCluster { name, window });
         };
         if cluster.deleted && cluster.ever_had_pit() && has_present {
             add(Window::Deleted);
@@ -85,7 +84,7 @@ pub(super) fn of(project: &Project<'_>, present: &BTreeSet<String>) -> Windows {
 
 /// The window of the newest backup compliance policy, and of any cut reading since.
 fn compliance_window(readings: &[Reading]) -> u32 {
-    let is_policy = |r: &Reading| matches!(r.content, Content::CompliancePolicy(_));
+    let is_policy = |r: &Reading| matches!(*r.content, Content::CompliancePolicy(_));
     let since = readings
         .iter()
         .rfind(|r| is_policy(r) && coverage::is_whole(r))
@@ -94,7 +93,7 @@ fn compliance_window(readings: &[Reading]) -> u32 {
         .iter()
         .filter(|r| Some(r.at) >= since)
         .filter_map(|r| {
-            let Content::CompliancePolicy(policy) = &r.content else {
+            let Content::CompliancePolicy(policy) = &*r.content else {
                 return None;
             };
             policy.restore_window_days
@@ -117,7 +116,7 @@ fn scheduled_window(project: &Project<'_>, cluster: &str) -> Option<u32> {
 pub(super) fn rules(
     estate: &Estate<'_>,
     project: &Project<'_>,
-    windows: &Windows,
+    windows: &Windows<'_>,
     inventory_age: i64,
 ) -> Vec<(Provider, Doubt)> {
     if windows.clusters.is_empty() {
@@ -128,7 +127,7 @@ pub(super) fn rules(
         longest = match (longest, cluster.window) {
             (Some(known), Window::Days { days, told: _ }) => Some(known.max(days)),
             (Some(known), Window::Deleted) => {
-                Some(known.max(deleted_window(project, &cluster.name)))
+                Some(known.max(deleted_window(project, cluster.name)))
             }
             (Some(_), Window::Unknown) | (None, _) => None,
         };
@@ -186,7 +185,7 @@ pub(super) struct Former<'a, 'e> {
 
 impl Former<'_, '_> {
     /// Who needs it, and what is not known about that.
-    pub(super) fn judge(&self, windows: &Windows) -> (Vec<Dependant>, Vec<Doubt>) {
+    pub(super) fn judge(&self, windows: &Windows<'_>) -> (Vec<Dependant>, Vec<Doubt>) {
         let mut dependants = Vec::new();
         let mut doubts = Vec::new();
         for cluster in &windows.clusters {
@@ -225,7 +224,7 @@ impl Former<'_, '_> {
                 dependants.push(Dependant {
                     kind: DependantKind::PitWindow,
                     project: Some(self.project.id.id.clone()),
-                    cluster: Some(cluster.name.clone()),
+                    cluster: Some(cluster.name.to_owned()),
                     id: None,
                     until,
                     certain: certainty == Certainty::Same,

@@ -79,7 +79,7 @@ fn tell(reading: &Reading) -> String {
             format!("{status} {code}{sure}")
         }
     };
-    let rows = match &reading.content {
+    let rows = match &*reading.content {
         Content::Projects(rows) => rows.len(),
         Content::Clusters { clusters, .. } | Content::SharedClusters(clusters) => clusters.len(),
         Content::Settings(blocks) => blocks.len(),

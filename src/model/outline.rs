@@ -2,6 +2,7 @@
 //! question is about. Grows with clusters and keys.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::evidence::{Snapshot, SnapshotShape};
 use super::reading::ProjectRef;
@@ -61,7 +62,7 @@ pub struct Outline {
 pub struct ClusterOutline {
     /// The store's own number for it.
     pub no: i64,
-    pub project: ProjectRef,
+    pub project: Arc<ProjectRef>,
     pub name: String,
     /// The latest time at which any of its snapshots was shown or made.
     pub latest: Timestamp,

@@ -1,6 +1,8 @@
 //! What an inventory source answered: dated readings of lists, settings, schedules and events.
 //! A reading says how much of its list it is; whether that is enough is for `assess` to say.
 
+use std::sync::Arc;
+
 use super::key_id::Provider;
 use super::time::Timestamp;
 
@@ -56,23 +58,24 @@ pub struct ProjectRef {
     pub base_url: String,
 }
 
-/// One dated answer about one list or object of an inventory source.
+/// One dated answer about one list or object of an inventory source. What thousands of them have in
+/// common, they share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    pub root: RootId,
+    pub root: Arc<RootId>,
     /// `None` for a root's project list.
-    pub project: Option<String>,
+    pub project: Option<Arc<str>>,
     /// The cluster's name, for what is read per cluster.
-    pub cluster: Option<String>,
+    pub cluster: Option<Arc<str>>,
     /// When it was answered; for a list of several pages, the oldest page.
     pub at: Timestamp,
     /// Readings of one run (one bundle, one file) share this digest: lists with and without
     /// deleted clusters are only compared within a run.
-    pub run: String,
+    pub run: Arc<str>,
     /// The credential's public id, where the bundle gives it.
-    pub identity: Option<String>,
+    pub identity: Option<Arc<str>>,
     pub outcome: Outcome,
-    pub content: Content,
+    pub content: Arc<Content>,
 }
 
 /// How much of what was asked for a reading is.

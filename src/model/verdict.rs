@@ -1,6 +1,7 @@
 //! What the rules conclude: verdicts, the reasons for them, findings. Every word that leaves the
 //! program has its one spelling here.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::evidence::Condition;
@@ -281,7 +282,8 @@ pub struct Assumption {
     pub subject: String,
     /// For statements: when it was stated.
     pub stated: Option<Timestamp>,
-    pub reason: String,
+    /// Mostly one of a few sentences, for each of thousands of projects.
+    pub reason: Cow<'static, str>,
 }
 
 /// May this key be deleted (design 6.2)?

@@ -304,7 +304,7 @@ fn unit(table: &mut Table<'_>, unit: &UnitVerdict, assumptions: &[Assumption]) -
     {
         let detail = match stated {
             Some(at) => format!("stated {at}: {reason}"),
-            None => reason.clone(),
+            None => reason.to_string(),
         };
         table.row(&["assumption", kind, "", "", "", subject, "", &detail])?;
     }

@@ -319,14 +319,14 @@ pub(super) fn assumptions() -> Vec<Assumption> {
         kind: "no-restore-running",
         subject: subject.to_owned(),
         stated: None,
-        reason: "restore jobs were not read".to_owned(),
+        reason: "restore jobs were not read".into(),
     };
     vec![
         Assumption {
             kind: "hold",
             subject: ARN.to_owned(),
             stated: Some(at("2026-10-01T00:00:00Z")),
-            reason: "seven years of retention".to_owned(),
+            reason: "seven years of retention".into(),
         },
         unstated(PROJECT),
         unstated(OTHER_PROJECT),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
-use super::judge::{self, Stop};
+use super::judge::{self, Sight, Stop};
 use super::probe::{self, LastUses};
 use super::whole_file::WholeFile;
 use super::{Console, Error, ErrorKind, Session, output, output_failed};
@@ -364,13 +364,21 @@ fn put(change: terraform::Change) -> Put {
 
 /// Puts every question to the evidence. Each is answered from the snapshots that bear on it.
 fn ask(store: &Store, policy: &Policy, as_of: Timestamp, asking: &Asking) -> Result<Asked, Error> {
+    Sight::on(store, policy, as_of, |sight| {
+        let mut asked = ask_all(sight, asking)?;
+        asked.findings = gate::findings(&asked.answers, &asking.flaws, &policy.gate, as_of);
+        Ok(asked)
+    })
+}
+
+fn ask_all(sight: &mut Sight<'_>, asking: &Asking) -> Result<Asked, Error> {
     let mut asked = Asked::default();
     let mut known: Option<BTreeSet<Spelling>> = None;
     for Put { question, about } in &asking.questions {
         match about {
             About::Key { key, to, but } => {
                 let to = to.as_deref();
-                let answer = asked.ask_of_plan(store, policy, as_of, question, key, to)?;
+                let answer = asked.ask_of_plan(sight, question, key, to)?;
                 asked.answers.push(match but {
                     Some(why) => gate::not_passed(answer, why),
                     None => answer,
@@ -379,7 +387,7 @@ fn ask(store: &Store, policy: &Policy, as_of: Timestamp, asking: &Asking) -> Res
             About::Within(container) => {
                 let known = match &mut known {
                     Some(known) => known,
-                    None => known.insert(spellings(store, policy, as_of)?),
+                    None => known.insert(spellings(sight)?),
                 };
                 let inside = gate::within(container, known);
                 if inside.is_empty() {
@@ -389,7 +397,7 @@ fn ask(store: &Store, policy: &Policy, as_of: Timestamp, asking: &Asking) -> Res
                     asked.answers.push(answer);
                 }
                 for key in inside {
-                    let answer = asked.ask_of_plan(store, policy, as_of, question, &key, None)?;
+                    let answer = asked.ask_of_plan(sight, question, &key, None)?;
                     asked.answers.push(answer);
                 }
             }
@@ -401,7 +409,6 @@ fn ask(store: &Store, policy: &Policy, as_of: Timestamp, asking: &Asking) -> Res
     }
     asked.assumptions.sort();
     asked.assumptions.dedup();
-    asked.findings = gate::findings(&asked.answers, &asking.flaws, &policy.gate, as_of);
     Ok(asked)
 }
 
@@ -410,14 +417,12 @@ impl Asked {
     /// those of a plan leaves the question open.
     fn ask_of_plan(
         &mut self,
-        store: &Store,
-        policy: &Policy,
-        as_of: Timestamp,
+        sight: &mut Sight<'_>,
         question: &Question,
         key: &str,
         to: Option<&str>,
     ) -> Result<Answer, Error> {
-        match self.ask(store, policy, as_of, question, key, to) {
+        match self.ask(sight, question, key, to) {
             Err(error) if error.kind() == ErrorKind::Usage && question.address.is_some() => {
                 let why = error.message().to_owned();
                 Ok(gate::undecided(question, Some(key.to_owned()), why))
@@ -428,9 +433,7 @@ impl Asked {
 
     fn ask(
         &mut self,
-        store: &Store,
-        policy: &Policy,
-        as_of: Timestamp,
+        sight: &mut Sight<'_>,
         question: &Question,
         key: &str,
         to: Option<&str>,
@@ -439,12 +442,12 @@ impl Asked {
             Action::Delete | Action::Replace | Action::Forget => Intent::Delete,
             Action::Disable | Action::Detach => Intent::Disable,
             Action::Rotate => {
-                let check = judge::rotation(store, policy, as_of, key, to, 0)?;
+                let check = judge::rotation(sight, key, to, 0)?;
                 self.rest_on(check.historical, &check.roots, &check.assumptions);
                 return Ok(gate::answer_rotation(question, &check));
             }
         };
-        let check = judge::check(store, policy, as_of, key, intent, 0)?;
+        let check = judge::check(sight, key, intent, 0)?;
         self.rest_on(check.historical, &check.roots, &check.assumptions);
         Ok(gate::answer(question, &check))
     }
@@ -457,14 +460,8 @@ impl Asked {
 }
 
 /// All that stands for a key in the store and in the statements.
-fn spellings(
-    store: &Store,
-    policy: &Policy,
-    as_of: Timestamp,
-) -> Result<BTreeSet<Spelling>, Error> {
-    judge::judged(store, policy, as_of, &Purpose::Audit, |_view, decided| {
-        Ok(decided.spellings())
-    })
+fn spellings(sight: &mut Sight<'_>) -> Result<BTreeSet<Spelling>, Error> {
+    sight.judged(&Purpose::Audit, |_view, decided| Ok(decided.spellings()))
 }
 
 /// The reason for the exit code, on stderr, where a file format takes standard output.

@@ -1,6 +1,8 @@
 //! What readings say, on its way out: one SELECT per table. Owns reading the tables `content` and
 //! its children; `content` writes them.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
 use super::error::StoreError;
@@ -13,51 +15,20 @@ use crate::model::reading::{
     Retention, RetentionUnit, Schedule,
 };
 
-/// Contents by number. Each table is read once from end to end: with thousands of contents that
-/// is far cheaper than asking for the rows of each.
-pub(super) struct Contents(Numbered<Used>);
-
-struct Used {
-    content: Content,
-    /// How many readings that say it have not taken it yet.
-    readings: usize,
+/// Every content by its number. Each table is read once from end to end: with thousands of contents
+/// that is far cheaper than asking for the rows of each.
+pub(super) fn load(conn: &Connection) -> Result<Numbered<Arc<Content>>, StoreError> {
+    let mut contents = Contents::heads(conn)?;
+    contents.lists(conn)?;
+    contents.schedules(conn)?;
+    contents.inventories(conn)?;
+    Ok(contents.0.map(Arc::new))
 }
 
+/// Contents that are being put together.
+struct Contents(Numbered<Content>);
+
 impl Contents {
-    /// Counts a reading that says it; false if there is no such content.
-    pub(super) fn note_use(&mut self, no: i64) -> bool {
-        match self.0.get_mut(no) {
-            Some(used) => {
-                used.readings += 1;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// What a reading said. The last one gets it itself, the others a copy.
-    pub(super) fn take(&mut self, no: i64) -> Result<Content, StoreError> {
-        let used = self.0.get_mut(no).ok_or_else(|| StoreError::Corrupt {
-            table: "content",
-            key: no.to_string(),
-            why: String::from("it is missing"),
-        })?;
-        used.readings = used.readings.saturating_sub(1);
-        Ok(if used.readings == 0 {
-            std::mem::replace(&mut used.content, Content::Project)
-        } else {
-            used.content.clone()
-        })
-    }
-
-    pub(super) fn load(conn: &Connection) -> Result<Self, StoreError> {
-        let mut contents = Self::heads(conn)?;
-        contents.lists(conn)?;
-        contents.schedules(conn)?;
-        contents.inventories(conn)?;
-        Ok(contents)
-    }
-
     fn heads(conn: &Connection) -> Result<Self, StoreError> {
         let mut heads = conn.prepare_cached(
             "SELECT no, kind, restore_window_days, since FROM content ORDER BY no",
@@ -69,11 +40,7 @@ impl Contents {
                 table: "content",
                 row,
             };
-            let used = Used {
-                content: empty(&cells)?,
-                readings: 0,
-            };
-            contents.push(cells.get(0)?, used);
+            contents.push(cells.get(0)?, empty(&cells)?);
         }
         Ok(Self(contents))
     }
@@ -287,7 +254,6 @@ impl Contents {
             let content = self
                 .0
                 .get_mut(cells.get(0)?)
-                .map(|used| &mut used.content)
                 .ok_or_else(|| cells.corrupt("no such content"))?;
             add(content, &cells)?;
         }

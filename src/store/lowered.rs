@@ -12,8 +12,8 @@ pub(super) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-pub(super) fn opt_text(value: Option<&String>) -> Value {
-    value.map_or(Value::Null, |value| text(value))
+pub(super) fn opt_text(value: Option<impl AsRef<str>>) -> Value {
+    value.map_or(Value::Null, |value| text(value.as_ref()))
 }
 
 pub(super) fn opt_word(value: Option<&'static str>) -> Value {
@@ -136,17 +136,19 @@ impl Cells<'_> {
             .map_err(|error| self.corrupt(error.to_string()))
     }
 
+    pub(super) fn opt_str(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        let cell = self.row.get_ref(column)?;
+        cell.as_str_or_null()
+            .map_err(|error| self.corrupt(error.to_string()))
+    }
+
     /// A text that may be absent, in the memory of an earlier one.
     pub(super) fn opt_text_into(
         &self,
         column: usize,
         memory: Option<String>,
     ) -> Result<Option<String>, StoreError> {
-        let cell = self.row.get_ref(column)?;
-        let text = cell
-            .as_str_or_null()
-            .map_err(|error| self.corrupt(error.to_string()))?;
-        Ok(text.map(|text| {
+        Ok(self.opt_str(column)?.map(|text| {
             let mut memory = memory.unwrap_or_default();
             memory.clear();
             memory.push_str(text);

@@ -280,7 +280,10 @@ impl Store {
 
     /// Every root that anything was read from, sorted.
     pub fn roots(&self) -> Result<Vec<RootId>, StoreError> {
-        let mut roots: Vec<RootId> = readings::roots(&self.conn)?.values().collect();
+        let mut roots: Vec<RootId> = readings::roots(&self.conn)?
+            .values()
+            .map(|root| RootId::clone(&root))
+            .collect();
         roots.sort();
         Ok(roots)
     }

@@ -43,6 +43,14 @@ impl<T> Numbered<T> {
         self.0.len()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|(_, value)| value)
+    }
+
+    pub(super) fn map<U>(self, mut value: impl FnMut(T) -> U) -> Numbered<U> {
+        Numbered(self.0.into_iter().map(|(no, of)| (no, value(of))).collect())
+    }
+
     pub(super) fn values(self) -> impl Iterator<Item = T> {
         self.0.into_iter().map(|(_, value)| value)
     }

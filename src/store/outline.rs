@@ -366,7 +366,7 @@ impl Whole<'_> {
     /// Reads a snapshot; it has no sightings if the cluster has none of this id.
     fn read(&mut self, cluster: &ClusterOutline, id: &str) -> Result<(), StoreError> {
         if self.cluster != Some(cluster.no) {
-            self.snapshot.project.clone_from(&cluster.project);
+            self.snapshot.project.clone_from(&*cluster.project);
             self.snapshot.cluster.clone_from(&cluster.name);
             self.cluster = Some(cluster.no);
         }

@@ -1,18 +1,18 @@
 //! Who said what when: roots, projects, runs and readings, in and out. What a reading says is in
 //! `content`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use super::content;
-use super::contents::Contents;
 use super::error::StoreError;
 use super::lowered::{
     Cells, Fingerprint, find, find_or_add, flag, opt_text, opt_word, position, text, time,
 };
 use super::numbered::Numbered;
+use super::{content, contents};
 use crate::model::evidence::Root;
 use crate::model::reading::{Content, Gap, Outcome, Scope};
 use crate::model::{ProjectRef, Reading, RootId, Source, Timestamp};
@@ -158,7 +158,7 @@ pub(super) fn project_no(conn: &Connection, id: &str, base_url: &str) -> Result<
 }
 
 /// Every project by its number.
-pub(super) fn projects(conn: &Connection) -> Result<Numbered<ProjectRef>, StoreError> {
+pub(super) fn projects(conn: &Connection) -> Result<Numbered<Arc<ProjectRef>>, StoreError> {
     let mut select = conn.prepare_cached("SELECT no, id, base_url FROM project ORDER BY no")?;
     let mut rows = select.query([])?;
     let mut projects = Numbered::new();
@@ -171,7 +171,7 @@ pub(super) fn projects(conn: &Connection) -> Result<Numbered<ProjectRef>, StoreE
             id: cells.get(1)?,
             base_url: cells.get(2)?,
         };
-        projects.push(cells.get(0)?, project);
+        projects.push(cells.get(0)?, Arc::new(project));
     }
     Ok(projects)
 }
@@ -192,10 +192,12 @@ pub(super) fn load(
     as_of: Timestamp,
     later_exists: bool,
 ) -> Result<Read, StoreError> {
-    let mut contents = Contents::load(conn)?;
+    let contents = contents::load(conn)?;
     let roots = roots(conn)?;
     let projects = projects(conn)?;
     let runs = runs(conn)?;
+    let ids: Vec<Arc<str>> = projects.iter().map(|p| Arc::from(p.id.as_str())).collect();
+    let [mut clusters, mut identities] = [Shared::default(), Shared::default()];
     let none = || std::iter::repeat_with(|| None);
     let mut of_roots: Vec<Option<Vec<Dated>>> = none().take(roots.len()).collect();
     let mut of_projects: Vec<Option<Vec<Dated>>> = none().take(projects.len()).collect();
@@ -210,29 +212,21 @@ pub(super) fn load(
             row,
         };
         let (root_place, root) = named(&cells, &roots, 1)?;
-        let (project_place, project) = match cells.get::<Option<i64>>(2)? {
-            None => (None, None),
-            Some(_) => {
-                let (place, project) = named(&cells, &projects, 2)?;
-                (Some(place), Some(project.id.clone()))
-            }
+        let project_place = match cells.get::<Option<i64>>(2)? {
+            None => None,
+            Some(no) => Some(place(&cells, &projects, no)?),
         };
-        let content = cells.get(4)?;
-        if !contents.note_use(content) {
-            return Err(cells.corrupt("no such content"));
-        }
         let dated = Dated {
             digest: cells.get(9)?,
-            content,
             reading: Reading {
-                root: root.clone(),
-                project,
-                cluster: cells.get(5)?,
+                root: Arc::clone(root),
+                project: project_place.and_then(|place| ids.get(place).cloned()),
+                cluster: clusters.cell(&cells, 5)?,
                 at: cells.time(6)?,
-                run: named(&cells, &runs, 3)?.1.clone(),
-                identity: cells.get(7)?,
+                run: Arc::clone(named(&cells, &runs, 3)?.1),
+                identity: identities.cell(&cells, 7)?,
                 outcome: outcome(&cells)?,
-                content: Content::Project,
+                content: Arc::clone(named(&cells, &contents, 4)?.1),
             },
         };
         let of_root = of_roots.get_mut(root_place);
@@ -249,7 +243,8 @@ pub(super) fn load(
     };
     for (id, lists) in roots.values().zip(of_roots) {
         if let Some(lists) = lists {
-            let lists = in_order(lists, &mut contents)?;
+            let lists = in_order(lists);
+            let id = RootId::clone(&id);
             read.roots.push(Root { id, lists });
         }
     }
@@ -257,13 +252,13 @@ pub(super) fn load(
     let mut of_projects: Vec<(ProjectRef, Vec<Dated>)> = of_projects
         .filter_map(|(project, readings)| {
             let without = || (!later_exists).then(Vec::new);
-            Some((project, readings.or_else(without)?))
+            Some((Arc::unwrap_or_clone(project), readings.or_else(without)?))
         })
         .collect();
     // A map is cheap to build of what is sorted.
     of_projects.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     for (project, readings) in of_projects {
-        let readings = in_order(readings, &mut contents)?;
+        let readings = in_order(readings);
         read.projects.insert(project, readings);
     }
     read.roots
@@ -281,18 +276,22 @@ fn name_projects(read: &mut Read) {
             Scope::AllVisible | Scope::Org(_) => &[],
         };
         let listed = lists.iter().flat_map(|list| {
-            if let Content::Projects(listed) = &list.content {
+            if let Content::Projects(listed) = &*list.content {
                 listed.as_slice()
             } else {
                 &[]
             }
         });
+        let mut project = ProjectRef {
+            id: String::new(),
+            base_url: root.base_url.clone(),
+        };
         for id in asked.iter().chain(listed.map(|project| &project.id)) {
-            let project = ProjectRef {
-                id: id.clone(),
-                base_url: root.base_url.clone(),
-            };
-            read.projects.entry(project).or_default();
+            project.id.clone_from(id);
+            // Mostly it has readings.
+            if !read.projects.contains_key(&project) {
+                read.projects.insert(project.clone(), Vec::new());
+            }
         }
     }
 }
@@ -300,13 +299,10 @@ fn name_projects(read: &mut Read) {
 struct Dated {
     /// Breaks ties.
     digest: [u8; 32],
-    /// The number of the content, which is put in its place last.
-    content: i64,
     reading: Reading,
 }
 
-/// Puts what they say in its place, and them in order.
-fn in_order(mut readings: Vec<Dated>, contents: &mut Contents) -> Result<Vec<Reading>, StoreError> {
+fn in_order(mut readings: Vec<Dated>) -> Vec<Reading> {
     fn key(dated: &Dated) -> (Timestamp, &'static str, Option<&str>, &[u8; 32]) {
         let reading = &dated.reading;
         (
@@ -316,11 +312,8 @@ fn in_order(mut readings: Vec<Dated>, contents: &mut Contents) -> Result<Vec<Rea
             &dated.digest,
         )
     }
-    for dated in &mut readings {
-        dated.reading.content = contents.take(dated.content)?;
-    }
     readings.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
-    Ok(readings.into_iter().map(|dated| dated.reading).collect())
+    readings.into_iter().map(|dated| dated.reading).collect()
 }
 
 /// What the number in a column stands for, and where that stands.
@@ -329,11 +322,18 @@ fn named<'n, T>(
     names: &'n Numbered<T>,
     column: usize,
 ) -> Result<(usize, &'n T), StoreError> {
-    let no = cells.get::<i64>(column)?;
-    let place = names.place(no);
-    place
-        .and_then(|place| Some((place, names.at(place)?)))
-        .ok_or_else(|| cells.corrupt(format!("it refers to the missing row {no}")))
+    let no = cells.get(column)?;
+    let place = place(cells, names, no)?;
+    let name = names.at(place).ok_or_else(|| missing(cells, no))?;
+    Ok((place, name))
+}
+
+fn place<T>(cells: &Cells<'_>, names: &Numbered<T>, no: i64) -> Result<usize, StoreError> {
+    names.place(no).ok_or_else(|| missing(cells, no))
+}
+
+fn missing(cells: &Cells<'_>, no: i64) -> StoreError {
+    cells.corrupt(format!("it refers to the missing row {no}"))
 }
 
 fn outcome(cells: &Cells<'_>) -> Result<Outcome, StoreError> {
@@ -349,7 +349,30 @@ fn outcome(cells: &Cells<'_>) -> Result<Outcome, StoreError> {
     })
 }
 
-pub(super) fn roots(conn: &Connection) -> Result<Numbered<RootId>, StoreError> {
+/// Texts of a column that many readings share.
+#[derive(Default)]
+struct Shared {
+    known: HashSet<Arc<str>>,
+    /// Neighbors mostly have the same.
+    last: Option<Arc<str>>,
+}
+
+impl Shared {
+    fn cell(&mut self, cells: &Cells<'_>, column: usize) -> Result<Option<Arc<str>>, StoreError> {
+        let Some(text) = cells.opt_str(column)? else {
+            return Ok(None);
+        };
+        if self.last.as_deref() != Some(text) {
+            let known = self.known.get(text).cloned();
+            let shared = known.unwrap_or_else(|| Arc::from(text));
+            self.known.insert(Arc::clone(&shared));
+            self.last = Some(shared);
+        }
+        Ok(self.last.clone())
+    }
+}
+
+pub(super) fn roots(conn: &Connection) -> Result<Numbered<Arc<RootId>>, StoreError> {
     let mut asked: HashMap<i64, Vec<String>> = HashMap::new();
     let mut select =
         conn.prepare_cached("SELECT root, id FROM root_project ORDER BY root, position")?;
@@ -379,18 +402,18 @@ pub(super) fn roots(conn: &Connection) -> Result<Numbered<RootId>, StoreError> {
             base_url: cells.get(2)?,
             scope,
         };
-        roots.push(no, root);
+        roots.push(no, Arc::new(root));
     }
     Ok(roots)
 }
 
-fn runs(conn: &Connection) -> Result<Numbered<String>, StoreError> {
+fn runs(conn: &Connection) -> Result<Numbered<Arc<str>>, StoreError> {
     let mut select = conn.prepare_cached("SELECT no, text FROM run ORDER BY no")?;
     let mut rows = select.query([])?;
     let mut runs = Numbered::new();
     while let Some(row) = rows.next()? {
         let cells = Cells { table: "run", row };
-        runs.push(cells.get(0)?, cells.get(1)?);
+        runs.push(cells.get(0)?, Arc::from(cells.str(1)?));
     }
     Ok(runs)
 }

@@ -2,6 +2,7 @@
 //! `sightings` takes them in, and says what a row means.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rusqlite::{Connection, Row, Statement, params};
 
@@ -111,7 +112,7 @@ pub(super) struct Reader<'c> {
 pub(super) struct Cluster {
     pub(super) no: i64,
     project_no: i64,
-    pub(super) project: ProjectRef,
+    pub(super) project: Arc<ProjectRef>,
     pub(super) name: String,
     pub(super) latest: Timestamp,
     pub(super) sharded: bool,
@@ -136,7 +137,7 @@ impl<'c> Reader<'c> {
         each: &mut dyn FnMut(&Snapshot) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut snapshot = Snapshot {
-            project: cluster.project.clone(),
+            project: ProjectRef::clone(&cluster.project),
             cluster: cluster.name.clone(),
             id: String::new(),
             sightings: Vec::new(),
@@ -324,8 +325,8 @@ pub(super) fn clusters(conn: &Connection) -> Result<Vec<Cluster>, StoreError> {
             project_no,
             project: projects
                 .get(project_no)
-                .ok_or_else(|| cells.corrupt("it refers to a missing project"))?
-                .clone(),
+                .map(Arc::clone)
+                .ok_or_else(|| cells.corrupt("it refers to a missing project"))?,
             name: cells.get(2)?,
             latest: cells.time(3)?,
             sharded: cells.get(4)?,

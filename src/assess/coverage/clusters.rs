@@ -2,7 +2,7 @@
 //! are deleted, and which have vanished with all their snapshots (design section 4, "Coverage" and
 //! "Gone").
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{is_whole_cluster_list, names, newest, refused_with};
 use crate::model::policy::HOUR;
@@ -39,8 +39,8 @@ pub struct Cluster<'e> {
     pub states: Vec<(Timestamp, &'e ClusterState)>,
     /// What was last shown of each cluster of the name that the newest lists show.
     pub current: Vec<&'e ClusterState>,
-    /// Distinct cluster ids that ever bore the name.
-    pub ids: BTreeSet<&'e str>,
+    /// Several clusters bore the name: it proves no absence.
+    pub shares_name: bool,
     /// The newest whole cluster list with deleted clusters names it.
     pub listed: bool,
     /// One of the name is not deleted, as far as the newest cluster list tells.
@@ -105,14 +105,16 @@ impl Cluster<'_> {
                 .any(|(_, state)| state.sharded == Some(true))
     }
 
-    /// A name that two clusters shared proves no absence.
-    pub(super) fn shares_name(&self) -> bool {
-        self.ids.len() > 1
+    /// Cluster ids that ever bore the name.
+    fn ids(&self) -> impl Iterator<Item = &str> {
+        self.states
+            .iter()
+            .filter_map(|(_, state)| state.id.as_deref())
     }
 }
 
-/// The clusters of a project, by name.
-pub(in crate::assess) type Clusters<'e> = BTreeMap<String, Cluster<'e>>;
+/// The clusters of a project, by name. A map of few has room for eleven: boxes keep that small.
+pub(in crate::assess) type Clusters<'e> = BTreeMap<String, Box<Cluster<'e>>>;
 
 /// Puts together what is known of a project's clusters.
 pub(in crate::assess) fn clusters<'e>(
@@ -124,15 +126,15 @@ pub(in crate::assess) fn clusters<'e>(
         .map(|(name, rows)| {
             (
                 name,
-                Cluster {
+                Box::new(Cluster {
                     rows,
                     ..Cluster::default()
-                },
+                }),
             )
         })
         .collect();
     for reading in readings {
-        let shown = match (&reading.content, &reading.outcome) {
+        let shown = match (&*reading.content, &reading.outcome) {
             (
                 Content::Clusters { clusters, .. } | Content::SharedClusters(clusters),
                 Outcome::Whole | Outcome::Partial(_),
@@ -142,16 +144,15 @@ pub(in crate::assess) fn clusters<'e>(
         for state in shown {
             let cluster = clusters.entry(state.name.clone()).or_default();
             cluster.states.push((reading.at, state));
-            cluster.ids.extend(state.id.as_deref());
         }
     }
     for reading in readings {
         let (Content::Schedule(schedule), Outcome::Whole | Outcome::Partial(_), Some(name)) =
-            (&reading.content, &reading.outcome, &reading.cluster)
+            (&*reading.content, &reading.outcome, &reading.cluster)
         else {
             continue;
         };
-        let cluster = clusters.entry(name.clone()).or_default();
+        let cluster = clusters.entry(name.to_string()).or_default();
         match cluster.schedules.iter_mut().find(|(_, s)| *s == schedule) {
             Some((at, _)) => *at = reading.at.max(*at),
             None => cluster.schedules.push((reading.at, schedule)),
@@ -165,7 +166,7 @@ pub(in crate::assess) fn clusters<'e>(
     });
     let asked = readings.iter().any(|r| {
         let is_without = matches!(
-            &r.content,
+            &*r.content,
             Content::Clusters {
                 deleted_included: false,
                 ..
@@ -174,25 +175,24 @@ pub(in crate::assess) fn clusters<'e>(
         is_without && with_deleted.is_some_and(|list| r.run == list.run)
     });
     for (name, cluster) in &mut clusters {
+        let first = cluster.ids().next();
+        let shares_name = cluster.ids().any(|other| Some(other) != first);
+        cluster.shares_name = shares_name;
         let since = with_deleted.map(|list| list.at);
-        let shown: Vec<&ClusterState> = cluster
-            .states
-            .iter()
-            .filter(|(at, _)| Some(*at) >= since)
-            .map(|(_, state)| *state)
-            .collect();
+        let is_recent = |at: Timestamp| Some(at) >= since;
         // A cut list that is newer than the whole one may show a new cluster: it counts.
-        cluster.listed = !shown.is_empty();
-        let shown = match shown.as_slice() {
-            [] => cluster.states.iter().map(|(_, state)| *state).collect(),
-            [_, ..] => shown,
-        };
+        cluster.listed = cluster.states.iter().any(|(at, _)| is_recent(*at));
+        let listed = cluster.listed;
         // The last state of each id.
-        let newest: BTreeMap<Option<&str>, &ClusterState> = shown
-            .into_iter()
-            .map(|state| (state.id.as_deref(), state))
-            .collect();
-        cluster.current = newest.into_values().collect();
+        let states = cluster.states.iter().rev();
+        for (_, state) in states.filter(|(at, _)| !listed || is_recent(*at)) {
+            let place = cluster
+                .current
+                .binary_search_by_key(&&state.id, |one| &one.id);
+            if let Err(place) = place {
+                cluster.current.insert(place, state);
+            }
+        }
         let is_deleted = |state: &ClusterState| {
             state.state.as_deref() == Some("DELETING")
                 || (with_deleted.is_some_and(|list| names(list, state))
@@ -200,7 +200,7 @@ pub(in crate::assess) fn clusters<'e>(
         };
         let deleted = cluster.current.iter().filter(|c| is_deleted(c)).count();
         cluster.live = cluster.listed && deleted < cluster.current.len();
-        cluster.deleted = deleted > 0 || cluster.shares_name() || !cluster.listed;
+        cluster.deleted = deleted > 0 || cluster.shares_name || !cluster.listed;
         cluster.told = if without.is_some() || !cluster.live {
             Told::Yes
         } else if asked {
@@ -216,7 +216,7 @@ pub(in crate::assess) fn clusters<'e>(
 /// All snapshots of a cluster are gone when two whole cluster lists (deleted included), an hour
 /// or more apart, lack its id and its own list answers 404 CLUSTER_NOT_FOUND after the first.
 fn has_vanished(name: &str, cluster: &Cluster<'_>, readings: &[Reading]) -> bool {
-    if cluster.ids.is_empty() {
+    if cluster.ids().next().is_none() {
         return false;
     }
     let shown_last = cluster
@@ -230,12 +230,13 @@ fn has_vanished(name: &str, cluster: &Cluster<'_>, readings: &[Reading]) -> bool
         .filter(|r| is_whole_cluster_list(r, true))
         .filter(|r| shown_last.is_none_or(|shown| r.at > shown))
         .filter(|r| {
-            let Content::Clusters { clusters, .. } = &r.content else {
+            let Content::Clusters { clusters, .. } = &*r.content else {
                 return false;
             };
-            clusters
-                .iter()
-                .all(|c| c.id.as_deref().is_some_and(|id| !cluster.ids.contains(id)))
+            clusters.iter().all(|c| {
+                c.id.as_deref()
+                    .is_some_and(|id| cluster.ids().all(|known| known != id))
+            })
         })
         .map(|r| r.at)
         .collect();
@@ -246,7 +247,7 @@ fn has_vanished(name: &str, cluster: &Cluster<'_>, readings: &[Reading]) -> bool
         && readings.iter().any(|r| {
             r.at > first
                 && r.cluster.as_deref() == Some(name)
-                && matches!(r.content, Content::Snapshots)
+                && matches!(*r.content, Content::Snapshots)
                 && refused_with(&r.outcome, 404, &["CLUSTER_NOT_FOUND"])
         })
 }

@@ -1,6 +1,7 @@
 //! The end of the second pass: rules that look at projects and the estate as a whole, after every
 //! snapshot row was taken (design 6.2).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{Decided, Decider, History, shown};
@@ -175,16 +176,15 @@ impl<'e> Decider<'e> {
         let Some(project) = self.out.estate.projects.get(no) else {
             return;
         };
-        let present = self.with_present.get(no).cloned().unwrap_or_default();
-        let windows = windows::of(project, &present);
+        let windows = windows::of(project);
         for cluster in windows.untold() {
             self.out.assumptions.insert(Assumption {
                 kind: "cluster-not-deleted",
                 subject: project.id.id.clone(),
                 stated: None,
-                reason: format!(
+                reason: Cow::Owned(format!(
                     "no list without deleted clusters tells whether `{cluster}`, which has point-in-time restore, is deleted"
-                ),
+                )),
             });
         }
         let found = windows::rules(&self.out.estate, project, &windows, self.inventory_age);

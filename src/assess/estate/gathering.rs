@@ -322,7 +322,7 @@ impl<'e> Gathering<'e> {
                 jobs: jobs(readings),
                 settings_read: readings.iter().all(|r| r.root.source == Source::Files)
                     || readings.iter().any(|r| {
-                        matches!(r.content, Content::Settings(_)) && coverage::is_whole(r)
+                        matches!(*r.content, Content::Settings(_)) && coverage::is_whole(r)
                     }),
                 clusters_read: readings
                     .iter()
@@ -377,12 +377,12 @@ impl<'e> Gathering<'e> {
 fn jobs(readings: &[Reading]) -> BTreeMap<(&str, &str), &RestoreJob> {
     let mut jobs: BTreeMap<(&str, &str), (Timestamp, &RestoreJob)> = BTreeMap::new();
     for reading in readings {
-        let (Content::RestoreJobs(list), Some(cluster)) = (&reading.content, &reading.cluster)
+        let (Content::RestoreJobs(list), Some(cluster)) = (&*reading.content, &reading.cluster)
         else {
             continue;
         };
         for job in list {
-            let key = (cluster.as_str(), job.id.as_str());
+            let key = (&**cluster, job.id.as_str());
             let ended = |job: &RestoreJob| {
                 let over = job.failed || job.cancelled || job.expired;
                 over || (job.finished_at.is_some() && job.delivery != Delivery::Download)

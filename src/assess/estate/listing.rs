@@ -30,7 +30,7 @@ impl<'e> Listing<'e> {
             let newest_whole = root.lists.iter().rfind(|list| coverage::is_whole(list));
             let since = newest_whole.map(|list| list.at);
             for list in &root.lists {
-                let Content::Projects(projects) = &list.content else {
+                let Content::Projects(projects) = &*list.content else {
                     continue;
                 };
                 let now = Some(list.at) >= since;
@@ -63,7 +63,7 @@ pub(super) fn listed_only(evidence: &Evidence) -> BTreeSet<String> {
     let mut strays = BTreeSet::new();
     for root in &evidence.roots {
         for list in &root.lists {
-            let Content::Projects(projects) = &list.content else {
+            let Content::Projects(projects) = &*list.content else {
                 continue;
             };
             for project in projects {

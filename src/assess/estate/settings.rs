@@ -20,7 +20,7 @@ impl<'e> Gathering<'e> {
     ) {
         let Known { uses, events, .. } = known;
         for reading in readings {
-            let Content::Settings(blocks) = &reading.content else {
+            let Content::Settings(blocks) = &*reading.content else {
                 continue;
             };
             let whole = match reading.outcome {
@@ -55,7 +55,7 @@ impl<'e> Gathering<'e> {
 
     /// The blocks that are on in the newest whole settings, and in anything read since.
     pub(super) fn current_keys(&mut self, no: usize, readings: &'e [Reading]) -> Vec<Current<'e>> {
-        let is_settings = |r: &Reading| matches!(r.content, Content::Settings(_));
+        let is_settings = |r: &Reading| matches!(*r.content, Content::Settings(_));
         let newest_whole = readings
             .iter()
             .rfind(|r| is_settings(r) && coverage::is_whole(r))
@@ -63,7 +63,7 @@ impl<'e> Gathering<'e> {
         let mut current = Vec::new();
         for reading in readings.iter().filter(|r| Some(r.at) >= newest_whole) {
             let (Content::Settings(blocks), Outcome::Whole | Outcome::Partial(_)) =
-                (&reading.content, &reading.outcome)
+                (&*reading.content, &reading.outcome)
             else {
                 continue;
             };
@@ -85,14 +85,14 @@ impl<'e> Gathering<'e> {
         no: usize,
         readings: &'e [Reading],
     ) -> Vec<(&'e Declared, Vec<NameNo>)> {
-        let is_own = |r: &Reading| matches!(r.content, Content::Inventory(_));
+        let is_own = |r: &Reading| matches!(*r.content, Content::Inventory(_));
         let since = readings
             .iter()
             .rfind(|r| is_own(r) && coverage::is_whole(r))
             .map(|r| r.at);
         let mut declared = Vec::new();
         for reading in readings.iter().filter(|r| Some(r.at) >= since) {
-            let Content::Inventory(lines) = &reading.content else {
+            let Content::Inventory(lines) = &*reading.content else {
                 continue;
             };
             for line in lines {
@@ -127,7 +127,7 @@ pub(super) fn with_named(project: &Project<'_>, names: &[Name]) -> Vec<Provider>
 pub(super) fn may_have_pit(readings: &[Reading]) -> bool {
     readings.iter().any(|reading| {
         let (Content::Clusters { clusters, .. } | Content::SharedClusters(clusters)) =
-            &reading.content
+            &*reading.content
         else {
             return false;
         };
@@ -141,7 +141,7 @@ pub(super) fn may_have_pit(readings: &[Reading]) -> bool {
 pub(super) fn longest_window(readings: &[Reading]) -> u32 {
     let windows = readings
         .iter()
-        .filter_map(|reading| match &reading.content {
+        .filter_map(|reading| match &*reading.content {
             Content::Schedule(schedule) => schedule.restore_window_days,
             Content::CompliancePolicy(policy) => policy.restore_window_days,
             Content::Projects(_)
@@ -163,7 +163,7 @@ pub(super) fn longest_window(readings: &[Reading]) -> u32 {
 pub(super) fn shown_by(readings: &[Reading]) -> BTreeSet<Provider> {
     let mut shown = BTreeSet::new();
     for reading in readings {
-        match &reading.content {
+        match &*reading.content {
             Content::Settings(blocks) => {
                 shown.extend(
                     blocks
@@ -206,7 +206,7 @@ pub(super) fn events_were_cut(readings: &[Reading]) -> bool {
     let events = || {
         readings
             .iter()
-            .filter(|r| matches!(r.content, Content::Events { .. }))
+            .filter(|r| matches!(*r.content, Content::Events { .. }))
     };
     events().any(|r| matches!(r.outcome, Outcome::Partial(_))) && !events().any(coverage::is_whole)
 }

@@ -210,7 +210,7 @@ fn bearer<'e>(
 fn bearers<'e>(readings: &'e [Reading], name: &str) -> Vec<Bearer<'e>> {
     let mut bearers: BTreeMap<Option<&str>, Bearer<'e>> = BTreeMap::new();
     for reading in readings {
-        let (clusters, without_deleted, is_shared) = match (&reading.content, &reading.outcome) {
+        let (clusters, without_deleted, is_shared) = match (&*reading.content, &reading.outcome) {
             (_, Outcome::Refused { .. }) => continue,
             (
                 Content::Clusters {

@@ -4,6 +4,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 use crate::assess::testing::*;
 use crate::model::evidence::{Condition, KeyColumn, SnapshotShape, SnapshotStatus, UnknownReason};
@@ -228,7 +229,7 @@ pub(crate) fn build(plan: &EstatePlan) -> World {
         });
         build_project(&mut world, &id, project);
     }
-    world.evidence.roots[0].lists[0].content = Content::Projects(listed);
+    world.evidence.roots[0].lists[0].content = Arc::new(Content::Projects(listed));
     for (text, asked) in KEYS.iter().zip(&plan.asked) {
         if let Some((condition, ago)) = asked {
             let answer = answer(text, *condition, *ago);
@@ -281,7 +282,7 @@ fn build_project(world: &mut World, id: &str, plan: &ProjectPlan) {
     let mut readings: Vec<Reading> = Vec::new();
     let mut read = |at: i64, cluster: Option<&str>, content: Content| {
         let mut reading = reading(&minutes(at).to_string(), cluster, content);
-        reading.project = Some(id.to_owned());
+        reading.project = Some(Arc::from(id));
         readings.push(reading);
     };
     let mut blocks = vec![block(plan.provider, current)];

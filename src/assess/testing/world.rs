@@ -3,6 +3,7 @@
 use super::*;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use super::{Facts, Found, Purpose, RotationInput};
 use crate::assess::FoundTarget;
@@ -56,7 +57,7 @@ impl World {
 
     pub(crate) fn add_root(&mut self, id: RootId) {
         let mut list = reading("2026-11-20T11:18:00Z", None, Content::Projects(Vec::new()));
-        list.root = id.clone();
+        list.root = Arc::new(id.clone());
         list.project = None;
         let lists = vec![list];
         self.evidence.roots.push(Root { id, lists });
@@ -64,7 +65,8 @@ impl World {
 
     /// Lists a project at the first root, with a complete inventory of one cluster `c1`.
     pub(crate) fn add_project(&mut self, id: &str) {
-        let Content::Projects(listed) = &mut self.evidence.roots[0].lists[0].content else {
+        let Content::Projects(listed) = Arc::make_mut(&mut self.evidence.roots[0].lists[0].content)
+        else {
             panic!("a project list");
         };
         listed.push(ListedProject {
@@ -96,7 +98,7 @@ impl World {
             ),
         ];
         let readings = all.map(|mut reading| {
-            reading.project = Some(id.to_owned());
+            reading.project = Some(Arc::from(id));
             reading
         });
         self.evidence
@@ -151,7 +153,7 @@ impl World {
     /// Changes `c1` in all cluster lists of `p1`.
     pub(crate) fn cluster(mut self, change: impl Fn(&mut ClusterState)) -> Self {
         for reading in self.readings() {
-            if let Content::Clusters { clusters, .. } = &mut reading.content {
+            if let Content::Clusters { clusters, .. } = Arc::make_mut(&mut reading.content) {
                 clusters.iter_mut().for_each(&change);
             }
         }
@@ -161,14 +163,14 @@ impl World {
     /// Replaces the schedule of `c1`.
     pub(crate) fn schedule(self, schedule: &Schedule) -> Self {
         self.change("schedule", |reading| {
-            reading.content = Content::Schedule(schedule.clone());
+            reading.content = Arc::new(Content::Schedule(schedule.clone()));
         })
     }
 
     /// The enabled blocks of the settings of `p1`.
     pub(crate) fn settings(self, blocks: &[KeySettings]) -> Self {
         self.change("settings", |reading| {
-            reading.content = Content::Settings(blocks.to_vec());
+            reading.content = Arc::new(Content::Settings(blocks.to_vec()));
         })
     }
 

@@ -5,6 +5,7 @@ use crate::model::evidence::{KeyColumn, SnapshotShape, SnapshotStatus};
 use crate::model::key_id::Provider;
 use crate::model::policy::{AbsentKey, Policy, ProjectStatement};
 use crate::model::reading::{ClusterEncryption, Content};
+use std::sync::Arc;
 
 /// A completed snapshot without an id.
 fn absent() -> World {
@@ -16,7 +17,7 @@ fn a_snapshot_without_an_id_is_not_enabled_where_that_is_known() {
     let unrecorded = "unknown [key-unrecorded]";
     let since = |since: i64| {
         move |r: &mut crate::model::Reading| {
-            if let Content::Events { since: back_to, .. } = &mut r.content {
+            if let Content::Events { since: back_to, .. } = Arc::make_mut(&mut r.content) {
                 *back_to = Some(days(-3).saturating_add(since));
             }
         }

@@ -6,6 +6,7 @@ use crate::model::evidence::{Condition, Observation, UnknownReason};
 use crate::model::key_id::Provider;
 use crate::model::reading::{Content, Delivery, RestoreJob};
 use crate::model::verdict::{Code, Intent, KeyRow};
+use std::sync::Arc;
 
 const OURS: &str = "111122223333";
 
@@ -471,7 +472,7 @@ fn downloaded() -> World {
     World::new()
         .row(gone_snap("s1", |_| {}))
         .change("restore-jobs", |reading| {
-            reading.content = Content::RestoreJobs(vec![RestoreJob {
+            reading.content = Arc::new(Content::RestoreJobs(vec![RestoreJob {
                 id: String::from("job"),
                 snapshot: Some(String::from("s1")),
                 delivery: Delivery::Download,
@@ -479,7 +480,7 @@ fn downloaded() -> World {
                 failed: false,
                 cancelled: false,
                 expired: false,
-            }]);
+            }]));
         })
 }
 

@@ -4,6 +4,7 @@ use crate::assess::testing::*;
 use crate::model::Timestamp;
 use crate::model::evidence::SnapshotShape;
 use crate::model::reading::{ClusterState, Content, Gap, Outcome};
+use std::sync::Arc;
 
 /// T of `p1`, or its gaps.
 fn coverage(world: &World) -> Result<Timestamp, Vec<String>> {
@@ -176,10 +177,10 @@ fn a_deleted_clusters_schedule_may_be_gone() {
     assert!(gap(&world()).contains("no backup schedule"));
     whole(&world().cluster(|c| c.state = Some(String::from("DELETING"))));
     // Only the list with deleted clusters names it.
-    let hidden = world().change("clusters", |r| r.content = clusters(false, &[]));
+    let hidden = world().change("clusters", |r| r.content = Arc::new(clusters(false, &[])));
     whole(&hidden);
     // The one without was read in another run.
-    let other_run = hidden.change("clusters", |r| r.run = String::from("other"));
+    let other_run = hidden.change("clusters", |r| r.run = Arc::from("other"));
     assert!(gap(&other_run).contains("no backup schedule"));
     let denied = World::new()
         .outcome("schedule", &refused(403, None, false))
@@ -216,18 +217,18 @@ fn other(change: impl FnOnce(&mut ClusterState)) -> [ClusterState; 2] {
 #[test]
 fn every_dedicated_cluster_of_the_newest_list_is_needed() {
     let world = World::new().change("clusters-with-deleted", |r| {
-        r.content = clusters(true, &other(|_| {}));
+        r.content = Arc::new(clusters(true, &other(|_| {})));
     });
     let gaps = coverage(&world).unwrap_err();
     assert_eq!(gaps.len(), 2, "{gaps:?}");
     // Flex, serverless and shared tiers are not.
     whole(&World::new().change("clusters-with-deleted", |r| {
-        r.content = clusters(true, &other(|c| c.dedicated = false));
+        r.content = Arc::new(clusters(true, &other(|c| c.dedicated = false)));
     }));
     // Unless they have snapshots.
     let flex = World::new()
         .change("clusters-with-deleted", |r| {
-            r.content = clusters(true, &other(|c| c.dedicated = false));
+            r.content = Arc::new(clusters(true, &other(|c| c.dedicated = false)));
         })
         .row({
             let mut row = snap_with("f1", |s| s.shape = SnapshotShape::Shared);
@@ -250,7 +251,7 @@ fn one_dedicated_cluster_among_those_that_share_a_name_is_enough() {
         let mut all = vec![cluster("c1")];
         all.extend(pair);
         let world = World::new().change("clusters-with-deleted", |r| {
-            r.content = clusters(true, &all);
+            r.content = Arc::new(clusters(true, &all));
         });
         assert!(gap(&world).contains("cluster `c2`"), "{}", gap(&world));
     }
@@ -307,7 +308,7 @@ fn an_own_inventory_is_all_lists_in_one_unless_a_service_lists_the_project() {
         world.readings().clear();
         world.read(minutes(-10), None, Content::Inventory(Vec::new()));
         for reading in world.readings() {
-            reading.root.source = crate::model::Source::Files;
+            Arc::make_mut(&mut reading.root).source = crate::model::Source::Files;
         }
         if !of_service {
             world.evidence.roots[0].id.source = crate::model::Source::Files;

@@ -10,6 +10,7 @@ use crate::model::reading::{
 };
 use crate::model::verdict::{DependantKind, Until};
 use crate::model::{Snapshot, Timestamp};
+use std::sync::Arc;
 
 /// `KIND until` of every dependant of `AWS_A`.
 pub(super) fn needs(world: &World) -> String {
@@ -239,7 +240,7 @@ fn job(id: &str, snapshot: Option<&str>, delivery: Delivery) -> RestoreJob {
 
 fn with_job(row: Snapshot, job: RestoreJob) -> World {
     World::new().row(row).change("restore-jobs", move |r| {
-        r.content = Content::RestoreJobs(vec![job.clone()]);
+        r.content = Arc::new(Content::RestoreJobs(vec![job.clone()]));
     })
 }
 
@@ -327,7 +328,7 @@ fn a_download_outlives_its_project() {
     let mut finished = job("j1", Some("s1"), Delivery::Download);
     finished.finished_at = Some(days(-9));
     let world = with_job(snap("s1"), finished).with(|w| {
-        w.evidence.roots[0].lists[0].content = Content::Projects(Vec::new());
+        w.evidence.roots[0].lists[0].content = Arc::new(Content::Projects(Vec::new()));
         let mut gone = reading("2026-11-20T11:55:00Z", None, Content::Project);
         gone.outcome = refused(404, Some("GROUP_NOT_FOUND"), false);
         w.push(gone);

@@ -10,6 +10,7 @@ use crate::model::reading::{
     Schedule,
 };
 use crate::model::verdict::{DoubtKind, Intent};
+use std::sync::Arc;
 
 /// `AWS_A` was asked about, and nothing needs it.
 pub(super) fn free() -> World {
@@ -34,7 +35,7 @@ fn estate_empty_and_incomplete() {
     );
     let empty = free().with(|w| {
         w.evidence.projects.clear();
-        w.evidence.roots[0].lists[0].content = Content::Projects(Vec::new());
+        w.evidence.roots[0].lists[0].content = Arc::new(Content::Projects(Vec::new()));
     });
     assert_eq!(said(&empty), "unknown ?estate-empty");
     let nothing = empty.with(|w| w.evidence.roots.clear());
@@ -96,7 +97,7 @@ fn project_incomplete_and_missing() {
     });
     assert_eq!(said(&unheard), "unknown ?project-incomplete");
     let missing = free().with(|w| {
-        w.evidence.roots[0].lists[0].content = Content::Projects(Vec::new());
+        w.evidence.roots[0].lists[0].content = Arc::new(Content::Projects(Vec::new()));
     });
     assert_eq!(said(&missing), "unknown ?project-missing");
     // A snapshot of a project that nothing else names.
@@ -164,7 +165,7 @@ fn a_job_of_a_snapshot_that_was_never_shown_may_need_any_key_of_the_project() {
     assert_eq!(said(&world), "safe");
     let read = |job: RestoreJob| {
         world.clone().change("restore-jobs", move |r| {
-            r.content = Content::RestoreJobs(vec![job.clone()]);
+            r.content = Arc::new(Content::RestoreJobs(vec![job.clone()]));
         })
     };
     assert_eq!(said(&read(download("s7"))), "unknown ?maybe-match");
@@ -210,7 +211,7 @@ fn unrecorded_key_by_what_the_source_promises() {
     };
     assert!(!doubted(&gone(), AZURE_1));
     let downloaded = gone().change("restore-jobs", |r| {
-        r.content = Content::RestoreJobs(vec![download("s1")]);
+        r.content = Arc::new(Content::RestoreJobs(vec![download("s1")]));
     });
     assert!(doubted(&downloaded, AZURE_1));
     let copied = gone().row(gone_snap("s2", |s| {
@@ -281,7 +282,7 @@ fn copy_retention_unknown() {
     // A deleted cluster's schedule was never read.
     let deleted = copied(vec![])
         .outcome("schedule", &refused(404, Some("CLUSTER_NOT_FOUND"), false))
-        .change("clusters", |r| r.content = clusters(false, &[]));
+        .change("clusters", |r| r.content = Arc::new(clusters(false, &[])));
     assert_eq!(said(&deleted), unknown);
 }
 

@@ -8,6 +8,7 @@ use crate::model::reading::{
     ClusterEncryption, Content, Gap, ListedProject, Outcome, Scope, Source,
 };
 use crate::model::{RootId, Timestamp};
+use std::sync::Arc;
 
 fn free() -> World {
     World::new().enabled(&[AWS_A])
@@ -46,7 +47,7 @@ fn an_older_whole_list_stands_until_it_ages() {
         let mut newer = w.evidence.roots[0].lists[0].clone();
         newer.at = minutes(-5);
         newer.outcome = Outcome::Partial(Gap::PageFailed);
-        newer.content = Content::Projects(Vec::new());
+        newer.content = Arc::new(Content::Projects(Vec::new()));
         w.evidence.roots[0].lists.push(newer);
     });
     assert_eq!(said(&world), "safe");
@@ -72,13 +73,13 @@ fn loose_files_beside_a_service_are_no_root_of_their_own() {
 /// The list of projects does not name `p1` any more.
 fn unlisted() -> World {
     free().row(snap("s1")).with(|w| {
-        w.evidence.roots[0].lists[0].content = Content::Projects(vec![ListedProject {
+        w.evidence.roots[0].lists[0].content = Arc::new(Content::Projects(vec![ListedProject {
             id: String::from("p2"),
             name: None,
-        }]);
+        }]));
         let mut readings = w.readings().clone();
         for reading in &mut readings {
-            reading.project = Some(String::from("p2"));
+            reading.project = Some(Arc::from("p2"));
         }
         w.evidence.projects.insert(project_ref("p2"), readings);
     })
@@ -113,7 +114,7 @@ fn a_project_leaves_by_404_to_a_credential_that_could_read_it() {
     for (outcome, identity, at, left) in table {
         let world = unlisted().with(|w| {
             let mut answer = reading(&minutes(at).to_string(), None, Content::Project);
-            answer.identity = identity.map(ToOwned::to_owned);
+            answer.identity = identity.map(Arc::from);
             answer.outcome = outcome.clone();
             w.push(answer);
         });
@@ -270,10 +271,10 @@ fn a_statement_does_not_hide_what_needs_a_key() {
 #[test]
 fn reports_show_roots_and_projects() {
     let world = free().without("schedule").with(|w| {
-        w.evidence.roots[0].lists[0].content = Content::Projects(vec![ListedProject {
+        w.evidence.roots[0].lists[0].content = Arc::new(Content::Projects(vec![ListedProject {
             id: String::from("p1"),
             name: Some(String::from("payments")),
-        }]);
+        }]));
     });
     let all = world.audit().all;
     let project = &all.projects[0];

@@ -1,6 +1,7 @@
 //! Findings: each code where it fires, its class and level, and the words.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::assess::testing::*;
 use crate::model::Timestamp;
@@ -104,7 +105,7 @@ fn each_code_fires() {
         (
             ProjectMissing,
             World::new().with(|w| {
-                w.evidence.roots[0].lists[0].content = Content::Projects(Vec::new());
+                w.evidence.roots[0].lists[0].content = Arc::new(Content::Projects(Vec::new()));
             }),
         ),
         (ProbeStale, World::new().row(snap("s1"))),

@@ -4,6 +4,7 @@ use crate::assess::testing::*;
 use crate::model::reading::{Content, Gap, Outcome};
 use crate::model::verdict::Until;
 use crate::model::{Snapshot, Timestamp};
+use std::sync::Arc;
 
 /// T of `World::new`.
 fn t() -> Timestamp {
@@ -158,7 +159,7 @@ fn cut_lists_and_lists_that_show_its_id_let_no_cluster_vanish() {
             let mut other = cluster("c10");
             other.id = Some(String::from("id-c9"));
             other.dedicated = false;
-            r.content = clusters(true, &[cluster("c1"), other]);
+            r.content = Arc::new(clusters(true, &[cluster("c1"), other]));
         }
     });
     assert!(!is_gone(&renamed));
@@ -168,7 +169,7 @@ fn cut_lists_and_lists_that_show_its_id_let_no_cluster_vanish() {
             let mut other = cluster("c10");
             other.id = None;
             other.dedicated = false;
-            r.content = clusters(true, &[cluster("c1"), other]);
+            r.content = Arc::new(clusters(true, &[cluster("c1"), other]));
         }
     });
     assert!(!is_gone(&nameless));

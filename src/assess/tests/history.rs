@@ -5,6 +5,7 @@ use crate::assess::testing::*;
 use crate::model::Timestamp;
 use crate::model::key_id::Provider;
 use crate::model::reading::{ClusterEncryption, Content, Gap, Outcome};
+use std::sync::Arc;
 
 /// Point-in-time restore; `AWS_A` was used until nine days ago, `AWS_B` since.
 fn rotated() -> World {
@@ -126,14 +127,16 @@ fn history_too_short() {
         events(world(), None, &[(days(-3), ROTATED)]).change("events", |r| r.at = minutes(-50));
     assert_eq!(said(&after), "safe");
     assert_eq!(
-        said(&after.change("events", |r| r.run = String::from("before"))),
+        said(&after.change("events", |r| r.run = Arc::from("before"))),
         short
     );
     // A longer policy.
     let policy = events(world(), Some(days(-7)), &[]).change("compliance-policy", |r| {
-        r.content = Content::CompliancePolicy(crate::model::reading::CompliancePolicy {
-            restore_window_days: Some(8),
-        });
+        r.content = Arc::new(Content::CompliancePolicy(
+            crate::model::reading::CompliancePolicy {
+                restore_window_days: Some(8),
+            },
+        ));
     });
     assert!(
         said(&policy).contains("?history-too-short"),
@@ -230,7 +233,7 @@ fn rotation_under_way() {
         assert_eq!(said(&other), expected, "{encryption:?}");
     }
     // A deleted cluster rotates no more.
-    let deleted = world(None).change("clusters", |r| r.content = clusters(false, &[]));
+    let deleted = world(None).change("clusters", |r| r.content = Arc::new(clusters(false, &[])));
     assert_eq!(said(&deleted), "safe");
     // Never used: not a former key.
     assert_eq!(said(&aws(free())), "safe");

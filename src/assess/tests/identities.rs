@@ -6,6 +6,7 @@ use crate::model::key_id::Provider;
 use crate::model::policy::{KeyStatement, KmipServer};
 use crate::model::reading::{ClusterEncryption, Content, Source};
 use crate::model::verdict::Code;
+use std::sync::Arc;
 
 /// The keys of the only snapshot, as a report prints them.
 fn keys_of(world: &World) -> String {
@@ -164,7 +165,7 @@ fn a_bare_multi_region_id_stands_for_every_region_it_was_met_in() {
     let elsewhere = world.with(|world| {
         world.add_project("p2");
         let p2 = world.evidence.projects.get_mut(&project_ref("p2")).unwrap();
-        p2[0].content = Content::Settings(vec![block(Provider::Aws, MRK_EU)]);
+        p2[0].content = Arc::new(Content::Settings(vec![block(Provider::Aws, MRK_EU)]));
     });
     assert_eq!(keys_of(&elsewhere), both);
 }
@@ -198,7 +199,7 @@ fn a_bare_kmip_uid_takes_its_groups_server() {
             .with(|world| {
                 for reading in world.readings() {
                     if group {
-                        reading.root.source = Source::OpsManager;
+                        Arc::make_mut(&mut reading.root).source = Source::OpsManager;
                     }
                 }
             })

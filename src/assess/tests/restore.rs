@@ -5,6 +5,7 @@ use crate::model::Timestamp;
 use crate::model::evidence::{Condition, KeyColumn, SnapshotShape, SnapshotStatus, UnknownReason};
 use crate::model::key_id::Provider;
 use crate::model::reading::Source;
+use std::sync::Arc;
 
 fn under_a() -> World {
     World::new().settings(&[block(Provider::Aws, AWS_A)])
@@ -334,7 +335,7 @@ fn where_a_service_was_asked_settings_must_have_been_read() {
     // Files never say that they are all there is.
     let files = unread.with(|world| {
         for reading in world.readings() {
-            reading.root.source = Source::Files;
+            Arc::make_mut(&mut reading.root).source = Source::Files;
         }
     });
     assert_eq!(files.audit().only(), "restorable");

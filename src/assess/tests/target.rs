@@ -6,6 +6,7 @@ use crate::model::evidence::{KeyColumn, SnapshotShape, SnapshotStatus};
 use crate::model::key_id::Provider;
 use crate::model::reading::{ClusterEncryption, ClusterState, Content, KeySettings, Outcome};
 use crate::model::{Reading, Source};
+use std::sync::Arc;
 
 const HERE: &str = "p1/c1";
 const THERE: &str = "p2/c1";
@@ -34,9 +35,9 @@ fn and_there(world: World, blocks: &[KeySettings]) -> World {
     world.with(|world| {
         world.add_project("p2");
         for reading in there(world) {
-            if let Content::Settings(settings) = &mut reading.content {
+            if let Content::Settings(settings) = Arc::make_mut(&mut reading.content) {
                 *settings = blocks.to_vec();
-            } else if let Content::Clusters { clusters, .. } = &mut reading.content {
+            } else if let Content::Clusters { clusters, .. } = Arc::make_mut(&mut reading.content) {
                 for c1 in clusters {
                     c1.encryption = provider.map_or(c1.encryption.clone(), of);
                 }
@@ -249,7 +250,7 @@ fn settings_that_are_missing_or_old_tell_no_region() {
     assert_eq!(unread.obstacles(THERE, &TAKEN), "key-region?");
     let refused = world().with(|w| {
         for reading in there(w) {
-            if let Content::Settings(blocks) = &mut reading.content {
+            if let Content::Settings(blocks) = Arc::make_mut(&mut reading.content) {
                 reading.outcome = Outcome::Refused {
                     status: 401,
                     code: None,
@@ -308,7 +309,7 @@ fn stale_lists_tell_nothing() {
 
 #[test]
 fn nothing_goes_to_a_cluster_that_is_deleted() {
-    let gone = |r: &mut Reading| r.content = clusters(false, &[]);
+    let gone = |r: &mut Reading| r.content = Arc::new(clusters(false, &[]));
     let deleting = |c1: &mut ClusterState| c1.state = Some("DELETING".into());
     let shifted = |word: &'static str, minutes: i64| {
         under_a().change(word, move |r| r.at = r.at.saturating_add(minutes * 60))
@@ -363,7 +364,8 @@ fn nothing_goes_to_a_cluster_that_is_deleted() {
 #[test]
 fn nothing_goes_to_a_project_that_is_gone() {
     let unlisted = and_there(under_a(), &[]).with(|w| {
-        let Content::Projects(listed) = &mut w.evidence.roots[0].lists[0].content else {
+        let Content::Projects(listed) = Arc::make_mut(&mut w.evidence.roots[0].lists[0].content)
+        else {
             panic!("a project list");
         };
         listed.retain(|project| project.id != "p2");
@@ -375,7 +377,7 @@ fn nothing_goes_to_a_project_that_is_gone() {
     let left = unlisted.with(|w| {
         let time = minutes(-5).to_string();
         let mut answer = reading(&time, None, Content::Project);
-        answer.project = Some(String::from("p2"));
+        answer.project = Some(Arc::from("p2"));
         answer.outcome = refused(404, Some("GROUP_NOT_FOUND"), false);
         there(w).push(answer);
     });
@@ -416,9 +418,9 @@ fn a_name_may_pass_to_another_cluster() {
     let lists = |deleted: &[ClusterState], live: &[ClusterState]| {
         under_a()
             .change("clusters-with-deleted", |r| {
-                r.content = clusters(true, deleted);
+                r.content = Arc::new(clusters(true, deleted));
             })
-            .change("clusters", |r| r.content = clusters(false, live))
+            .change("clusters", |r| r.content = Arc::new(clusters(false, live)))
     };
     let told = lists(&[old(), new()], &[new()]);
     assert_eq!(told.obstacles(HERE, &TAKEN), "");
@@ -458,7 +460,7 @@ fn a_snapshot_stays_within_its_atlas() {
         and_there(under_a(), &[block(Provider::Aws, AWS_C)])
             .with(|w| there(w).iter_mut().for_each(change))
     };
-    let cloud_manager = elsewhere(|r| r.root.source = Source::OpsManager);
+    let cloud_manager = elsewhere(|r| Arc::make_mut(&mut r.root).source = Source::OpsManager);
     assert_eq!(cloud_manager.obstacles(THERE, &TAKEN), "service");
     // Other rules are those of one Atlas, and of Atlas only.
     let own = under_a_with(|s| s.shape = SnapshotShape::Own);

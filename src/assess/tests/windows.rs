@@ -6,6 +6,7 @@ use crate::model::Timestamp;
 use crate::model::evidence::SnapshotStatus;
 use crate::model::key_id::Provider;
 use crate::model::reading::{CompliancePolicy, Content, Schedule};
+use std::sync::Arc;
 
 /// Point-in-time restore with a window of seven days; `AWS_A` until `last`, `AWS_B` since `next`.
 fn pit(last: Timestamp, next: Timestamp) -> World {
@@ -100,9 +101,9 @@ fn the_window_is_the_newest_schedules_or_a_longer_policys() {
             pit(days(-30), days(-5))
                 .schedule(&of(schedule))
                 .change("compliance-policy", |r| {
-                    r.content = Content::CompliancePolicy(CompliancePolicy {
+                    r.content = Arc::new(Content::CompliancePolicy(CompliancePolicy {
                         restore_window_days: policy,
-                    });
+                    }));
                 });
         assert_eq!(needs(&world), expected, "{schedule:?} {policy:?}");
     }
@@ -122,7 +123,7 @@ fn a_deleted_clusters_oplog_stays_while_a_snapshot_of_it_does() {
     // Only the list with deleted clusters names it.
     let hidden = world
         .clone()
-        .change("clusters", |r| r.content = clusters(false, &[]));
+        .change("clusters", |r| r.content = Arc::new(clusters(false, &[])));
     assert_eq!(needs(&hidden), ever);
     // It had it when it was last read alive.
     let was_on = deleting(world.clone())

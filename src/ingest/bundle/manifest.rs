@@ -3,6 +3,7 @@
 
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -24,13 +25,13 @@ const FORMAT: &str = "snapkey-bundle/1";
 const CLUSTERS_SINCE: &str = "2024-08-05";
 
 pub(super) struct Manifest {
-    pub(super) root: RootId,
+    pub(super) root: Arc<RootId>,
     /// Public id of the credential.
-    pub(super) identity: Option<String>,
+    pub(super) identity: Option<Arc<str>>,
     /// Its collector was stopped before the end.
     pub(super) unfinished: bool,
     /// Digest of the manifest: the same for the same bundle.
-    pub(super) run: String,
+    pub(super) run: Arc<str>,
     pub(super) entries: Vec<Entry>,
     /// Entries that could not be read: index and reason.
     pub(super) rejects: Vec<(usize, String)>,
@@ -99,10 +100,10 @@ fn read_from(input: impl Read, now: Timestamp) -> Result<Manifest, ManifestError
         unfinished,
     } = header(&members)?;
     Ok(Manifest {
-        root,
-        identity,
+        root: Arc::new(root),
+        identity: identity.map(Arc::from),
         unfinished,
-        run: digest(&input.hash.finalize()),
+        run: Arc::from(digest(&input.hash.finalize())),
         entries,
         rejects,
         unneeded,

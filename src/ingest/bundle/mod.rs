@@ -11,6 +11,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::path::Path;
+use std::sync::Arc;
 
 pub(super) use manifest::MANIFEST;
 
@@ -272,19 +273,19 @@ impl<I: Intake> Bundle<'_, I> {
         }
         self.report.readings += 1;
         let reading = Reading {
-            root: self.root().clone(),
-            project,
-            cluster,
+            root: Arc::clone(self.root()),
+            project: project.map(Arc::from),
+            cluster: cluster.map(Arc::from),
             at,
-            run: self.manifest.run.clone(),
+            run: Arc::clone(&self.manifest.run),
             identity: self.manifest.identity.clone(),
             outcome,
-            content,
+            content: Arc::new(content),
         };
         self.intake.reading(&reading).map_err(IngestError::Intake)
     }
 
-    const fn root(&self) -> &RootId {
+    const fn root(&self) -> &Arc<RootId> {
         &self.manifest.root
     }
 

@@ -2,6 +2,7 @@
 //! can be believed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Loose;
 use super::group::{Group, GroupKey};
@@ -155,18 +156,18 @@ impl<I: Intake> Loose<'_, '_, I> {
     ) -> Result<(), I::Error> {
         self.shared.report.readings += 1;
         self.shared.intake.reading(&Reading {
-            root: RootId {
+            root: Arc::new(RootId {
                 source: RootSource::Files,
                 base_url,
                 scope: Scope::AllVisible,
-            },
-            project,
-            cluster,
+            }),
+            project: project.map(Arc::from),
+            cluster: cluster.map(Arc::from),
             at,
-            run: self.run.clone(),
+            run: Arc::clone(&self.run),
             identity: None,
             outcome,
-            content,
+            content: Arc::new(content),
         })
     }
 }

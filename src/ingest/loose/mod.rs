@@ -14,6 +14,7 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
+use std::sync::Arc;
 
 pub(super) use group::ListGiven;
 
@@ -66,7 +67,7 @@ pub(super) fn ingest<I: Intake>(
         source,
         file,
         at,
-        run,
+        run: Arc::from(run),
         groups: BTreeMap::new(),
         inventories: BTreeMap::new(),
         unknown_fields: BTreeSet::new(),
@@ -128,7 +129,7 @@ struct Loose<'l, 's, I> {
     source: &'l Source,
     file: &'l str,
     at: Timestamp,
-    run: String,
+    run: Arc<str>,
     groups: BTreeMap<GroupKey, Group>,
     inventories: BTreeMap<ProjectRef, Inventory>,
     unknown_fields: BTreeSet<String>,

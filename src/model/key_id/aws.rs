@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::parts::Parts;
 use super::{KeyId, Spelling};
 
 /// Partitions in which KMS exists (botocore, `partitions.json`). A text with any other is opaque.
@@ -23,33 +24,30 @@ const MAX_ALIAS_NAME: usize = 256;
 /// A key ARN.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AwsKey {
-    partition: String,
-    region: String,
-    account: String,
-    /// Lower case.
-    id: String,
+    /// Partition, region, account, id.
+    parts: Parts<4>,
 }
 
 impl AwsKey {
-    pub fn region(&self) -> &str {
-        &self.region
+    pub fn partition(&self) -> &str {
+        self.parts.get(0)
     }
 
-    pub fn partition(&self) -> &str {
-        &self.partition
+    pub fn region(&self) -> &str {
+        self.parts.get(1)
     }
 
     pub fn account(&self) -> &str {
-        &self.account
+        self.parts.get(2)
     }
 
-    /// UUID or `mrk-` id.
+    /// UUID or `mrk-` id, lower case.
     pub fn id(&self) -> &str {
-        &self.id
+        self.parts.get(3)
     }
 
     pub fn is_multi_region(&self) -> bool {
-        is_multi_region_id(&self.id)
+        is_multi_region_id(self.id())
     }
 
     /// Whether an answer from `endpoint` can be about this key's own region: not if the endpoint
@@ -61,7 +59,7 @@ impl AwsKey {
             .skip_while(|label| !label.starts_with("kms"));
         let (_service, region) = (labels.next(), labels.next());
         let is_aws = labels.any(|label| label == "amazonaws");
-        !is_aws || region == Some(self.region.as_str())
+        !is_aws || region == Some(self.region())
     }
 
     /// The same multi-Region key in `region` (as AWS or as Atlas spells it); `None` for a
@@ -71,39 +69,33 @@ impl AwsKey {
             return None;
         }
         let region = read_region(region)?;
-        Some(Self {
-            region,
-            ..self.clone()
-        })
+        let parts = Parts::of([self.partition(), &region, self.account(), self.id()])?;
+        Some(Self { parts })
     }
 
     /// The same multi-Region key in another region. Related keys share key material and id, but
     /// each has a state, a policy and a deletion of its own.
     pub(super) fn is_related(&self, other: &Self) -> bool {
         self.is_multi_region()
-            && self.id == other.id
-            && self.partition == other.partition
-            && self.account == other.account
-            && self.region != other.region
+            && self.id() == other.id()
+            && self.partition() == other.partition()
+            && self.account() == other.account()
+            && self.region() != other.region()
     }
 
     pub(super) fn scope(&self) -> Scope<'_> {
         Scope {
-            partition: Some(&self.partition),
-            region: Some(&self.region),
-            account: Some(&self.account),
+            partition: Some(self.partition()),
+            region: Some(self.region()),
+            account: Some(self.account()),
         }
     }
 }
 
 impl fmt::Display for AwsKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            partition,
-            region,
-            account,
-            id,
-        } = self;
+        let [partition, region] = [self.partition(), self.region()];
+        let [account, id] = [self.account(), self.id()];
         write!(f, "arn:{partition}:kms:{region}:{account}:key/{id}")
     }
 }
@@ -152,14 +144,19 @@ struct Arn<'a> {
     resource: &'a str,
 }
 
+/// Before and after the first of a character. Ids are read by the ten thousand, and in short texts
+/// a search takes longer to set up than to look at each byte.
+fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let place = text.bytes().position(|byte| byte == at)?;
+    text.get(..place).zip(text.get(place + 1..))
+}
+
 impl<'a> Arn<'a> {
     fn split(text: &'a str) -> Option<Self> {
-        let mut parts = text.strip_prefix("arn:")?.splitn(5, ':');
-        let partition = parts.next()?;
-        let service = parts.next()?;
-        let region = parts.next()?;
-        let account = parts.next()?;
-        let resource = parts.next()?;
+        let (partition, rest) = cut(text.strip_prefix("arn:")?, b':')?;
+        let (service, rest) = cut(rest, b':')?;
+        let (region, rest) = cut(rest, b':')?;
+        let (account, resource) = cut(rest, b':')?;
         let well_formed = service == "kms"
             && (partition.is_empty() || PARTITIONS.contains(&partition))
             && (region.is_empty() || is_region(region))
@@ -195,7 +192,7 @@ pub(super) fn read(text: &str) -> Option<Spelling> {
     }
     let arn = Arn::split(text)?;
     let scope = arn.scope();
-    let (kind, id) = arn.resource.split_once('/')?;
+    let (kind, id) = cut(arn.resource, b'/')?;
     let parts = scope.partition.zip(scope.region).zip(scope.account);
     if kind == "alias" {
         let is_alias = parts.is_some() && is_alias_name(id);
@@ -205,12 +202,8 @@ pub(super) fn read(text: &str) -> Option<Spelling> {
         return None;
     }
     if let Some(((partition, region), account)) = parts {
-        return Some(Spelling::Complete(KeyId::Aws(AwsKey {
-            partition: partition.to_owned(),
-            region: region.to_owned(),
-            account: account.to_owned(),
-            id: id.to_ascii_lowercase(),
-        })));
+        let parts = Parts::of([partition, region, account, &id.to_ascii_lowercase()])?;
+        return Some(Spelling::Complete(KeyId::Aws(AwsKey { parts })));
     }
     // Without an account or a region an ARN is a bare id that states the other one. Its partition
     // is let go: that only widens what it may be.
@@ -241,15 +234,22 @@ pub(super) fn is_multi_region_id(id: &str) -> bool {
 /// `us-east-1`, `us-gov-west-1`, `eusc-de-east-1`: words and a number. The list of regions grows,
 /// so only the form is checked.
 fn is_region(text: &str) -> bool {
-    let Some((words, number)) = text.rsplit_once('-') else {
-        return false;
-    };
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
-    text.len() <= 32
-        && (1..=2).contains(&number.len())
-        && number.bytes().all(|b| b.is_ascii_digit())
-        && words.contains('-')
-        && words.split('-').all(is_word)
+    let words = text.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = text.len() - words.len();
+    let mut count = 0;
+    // What comes next begins a word, or the number.
+    let mut begins = true;
+    for byte in words.bytes() {
+        match byte {
+            b'-' if !begins => {
+                count += 1;
+                begins = true;
+            }
+            b'a'..=b'z' => begins = false,
+            _ => return false,
+        }
+    }
+    text.len() <= 32 && count >= 2 && begins && (1..=2).contains(&digits)
 }
 
 fn is_account(text: &str) -> bool {

@@ -7,7 +7,9 @@
 //! the `url` crate.
 
 use std::fmt;
+use std::sync::Arc;
 
+use super::parts::Parts;
 use super::{KeyId, Spelling};
 
 /// Each in front of a dot and a vault name; nothing else is a key service.
@@ -23,36 +25,36 @@ const HOST_SUFFIXES: [&str; 6] = [
 /// `https://host/keys/name`, lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AzureKey {
-    host: String,
-    name: String,
+    /// Host, name.
+    parts: Parts<2>,
 }
 
 /// A versioned Key Vault or Managed HSM key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AzureKeyVersion {
     key: AzureKey,
-    version: String,
+    version: Arc<str>,
 }
 
 impl AzureKey {
     /// The vault's or HSM's host name, without a port.
     pub fn host(&self) -> &str {
-        &self.host
+        self.parts.get(0)
     }
 
     pub fn name(&self) -> &str {
-        &self.name
+        self.parts.get(1)
     }
 
     pub fn is_managed_hsm(&self) -> bool {
-        self.host.contains(".managedhsm.")
+        self.host().contains(".managedhsm.")
     }
 
     /// One version of it; `None` if `version` is not 32 hex digits.
     pub fn at_version(&self, version: &str) -> Option<AzureKeyVersion> {
         is_version(version).then(|| AzureKeyVersion {
             key: self.clone(),
-            version: version.to_ascii_lowercase(),
+            version: Arc::from(version.to_ascii_lowercase()),
         })
     }
 }
@@ -70,13 +72,13 @@ impl AzureKeyVersion {
 
 impl fmt::Display for AzureKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "https://{}/keys/{}", self.host, self.name)
+        write!(f, "https://{}/keys/{}", self.host(), self.name())
     }
 }
 
 impl fmt::Display for AzureKeyVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.key, self.version)
+        write!(f, "{}/{}", self.key, self.version())
     }
 }
 
@@ -104,10 +106,8 @@ pub(super) fn read(rest: &str) -> Option<Spelling> {
     if segments.next().is_some() {
         return None;
     }
-    let key = AzureKey {
-        host,
-        name: name.to_ascii_lowercase(),
-    };
+    let parts = Parts::of([host.as_str(), &name.to_ascii_lowercase()])?;
+    let key = AzureKey { parts };
     match version {
         None if kind.eq_ignore_ascii_case("keys") => Some(Spelling::AzureKey(key)),
         // The recovery id of a soft-deleted key: the key with all its versions.

@@ -3,15 +3,14 @@
 
 use std::fmt;
 
+use super::parts::Parts;
 use super::{KeyId, Match, Spelling};
 
 /// A Cloud KMS key without a version. Names are case-sensitive.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GcpKey {
-    project: String,
-    location: String,
-    ring: String,
-    name: String,
+    /// Project, location, key ring, name.
+    parts: Parts<4>,
 }
 
 /// A Cloud KMS key version.
@@ -24,24 +23,24 @@ pub struct GcpKeyVersion {
 impl GcpKey {
     /// Project id or project number.
     pub fn project(&self) -> &str {
-        &self.project
+        self.parts.get(0)
     }
 
     pub fn location(&self) -> &str {
-        &self.location
+        self.parts.get(1)
     }
 
     pub fn ring(&self) -> &str {
-        &self.ring
+        self.parts.get(2)
     }
 
     pub fn name(&self) -> &str {
-        &self.name
+        self.parts.get(3)
     }
 
     /// Its name gives the project's number, not its id.
     pub fn has_project_number(&self) -> bool {
-        is_number(&self.project)
+        is_number(self.project())
     }
 
     /// One version of it; `None` for 0, as versions count from 1.
@@ -55,17 +54,12 @@ impl GcpKey {
     /// Same, different, or possible: a project's number and its id are aliases that no text
     /// connects.
     pub(super) fn compare(&self, other: &Self) -> Match {
-        let Self {
-            project,
-            location,
-            ring,
-            name,
-        } = self;
-        if (location, ring, name) != (&other.location, &other.ring, &other.name) {
+        let elsewhere = self.location() != other.location() || self.ring() != other.ring();
+        if elsewhere || self.name() != other.name() {
             Match::Different
-        } else if project == &other.project {
+        } else if self.project() == other.project() {
             Match::Same
-        } else if is_number(project) == is_number(&other.project) {
+        } else if self.has_project_number() == other.has_project_number() {
             Match::Different
         } else {
             Match::Possible
@@ -94,12 +88,8 @@ impl GcpKeyVersion {
 
 impl fmt::Display for GcpKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            project,
-            location,
-            ring,
-            name,
-        } = self;
+        let [project, location] = [self.project(), self.location()];
+        let [ring, name] = [self.ring(), self.name()];
         write!(
             f,
             "projects/{project}/locations/{location}/keyRings/{ring}/cryptoKeys/{name}"
@@ -134,10 +124,7 @@ pub(super) fn read(name: &str) -> Option<Spelling> {
     let ring = after("keyRings").filter(|part| is_name(part))?;
     let name = after("cryptoKeys").filter(|part| is_name(part))?;
     let key = GcpKey {
-        project: project.to_owned(),
-        location: location.to_owned(),
-        ring: ring.to_owned(),
-        name: name.to_owned(),
+        parts: Parts::of([project, location, ring, name])?,
     };
     match (parts.next(), parts.next(), parts.next()) {
         (None, None, None) => Some(Spelling::GcpKey(key)),

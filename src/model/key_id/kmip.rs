@@ -6,6 +6,7 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::parts::Parts;
 use super::{KeyId, MAX_LEN, Spelling, is_clean};
 
 /// All but the unreserved characters of RFC 3986.
@@ -18,8 +19,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 /// A KMIP object on a server that the configuration names. Both parts are byte-exact.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KmipKey {
-    server: String,
-    uid: String,
+    /// Server, unique identifier.
+    parts: Parts<2>,
 }
 
 impl KmipKey {
@@ -29,28 +30,26 @@ impl KmipKey {
         if !is_clean(server) || !is_clean(uid) {
             return None;
         }
-        let key = Self {
-            server: server.to_owned(),
-            uid: uid.to_owned(),
-        };
+        let parts = Parts::of([server, uid])?;
+        let key = Self { parts };
         (key.to_string().len() <= MAX_LEN).then_some(key)
     }
 
     /// The name that the configuration gives the server.
     pub fn server(&self) -> &str {
-        &self.server
+        self.parts.get(0)
     }
 
     /// The unique identifier, as the server knows it.
     pub fn uid(&self) -> &str {
-        &self.uid
+        self.parts.get(1)
     }
 }
 
 impl fmt::Display for KmipKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let server = utf8_percent_encode(&self.server, ENCODED);
-        let uid = utf8_percent_encode(&self.uid, ENCODED);
+        let server = utf8_percent_encode(self.server(), ENCODED);
+        let uid = utf8_percent_encode(self.uid(), ENCODED);
         write!(f, "kmip://{server}/{uid}")
     }
 }

@@ -10,6 +10,7 @@ mod azure;
 mod compare;
 mod gcp;
 mod kmip;
+mod parts;
 
 use std::fmt;
 use std::str::FromStr;

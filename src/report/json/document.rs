@@ -151,6 +151,9 @@ impl Formatter for Escaping {
     {
         // Nearly all text is of the plain kind.
         let plain = fragment.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if plain && !fragment.contains('#') {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some((before, after)) = rest.split_once(ORDER_WITHIN) {
             written(writer, before, plain)?;

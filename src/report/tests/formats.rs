@@ -408,7 +408,7 @@ fn markdown_of_many_long_names_stays_in_bounds() {
         kind: "hold",
         subject: format!("{n} {long}"),
         stated: Some(sample::as_of()),
-        reason: long.clone(),
+        reason: long.clone().into(),
     };
     assessment.assumptions = (0..100).map(assumption).collect();
     assessment.roots = vec![

@@ -144,7 +144,7 @@ fn named(name: &str) -> Named {
         kind,
         subject: text(),
         stated,
-        reason: text(),
+        reason: text().into(),
     };
     assessment.assumptions = vec![
         assumption("hold", Some(at("2026-10-01T00:00:00Z"))),

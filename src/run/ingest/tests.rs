@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -316,18 +317,18 @@ fn reads() -> impl Strategy<Value = Vec<(Read, i64)>> {
 fn keep(import: &mut Import<'_>, read: &Read, hour: i64, no: usize) -> Result<(), StoreError> {
     match read {
         Read::List(content, cluster, outcome) => import.reading(&Reading {
-            root: RootId {
+            root: Arc::new(RootId {
                 source: Source::Atlas,
                 base_url: home().base_url,
                 scope: Scope::AllVisible,
-            },
-            project: Some(home().id),
-            cluster: cluster.map(str::to_owned),
+            }),
+            project: Some(Arc::from(home().id)),
+            cluster: cluster.map(Arc::from),
             at: at_hour(hour),
-            run: no.to_string(),
+            run: Arc::from(no.to_string()),
             identity: None,
             outcome: outcome.clone(),
-            content: content.clone(),
+            content: Arc::new(content.clone()),
         }),
         Read::Row(cluster, shape, created) => import.snapshot(&Shown {
             project: &home(),

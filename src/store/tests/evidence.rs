@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use std::sync::Arc;
 
 use super::samples::{contents, fact, observation, reading};
 use super::{Fact, at, comparable, dump, evidence, import, import_all, memory, show, snapshots};
@@ -24,14 +25,14 @@ fn atlas() -> RootId {
 
 fn settings_at(at: Timestamp, project: &str) -> Reading {
     Reading {
-        root: atlas(),
-        project: Some(project.to_owned()),
+        root: Arc::new(atlas()),
+        project: Some(Arc::from(project)),
         cluster: None,
         at,
-        run: "run".to_owned(),
+        run: Arc::from("run"),
         identity: None,
         outcome: Outcome::Whole,
-        content: Content::Settings(Vec::new()),
+        content: Arc::new(Content::Settings(Vec::new())),
     }
 }
 
@@ -59,11 +60,11 @@ proptest! {
         import(&mut store, |import| import.reading(&reading)).unwrap();
         let evidence = evidence(&store, Timestamp::MAX);
         prop_assert_eq!(evidence.roots.len(), 1);
-        prop_assert_eq!(&evidence.roots[0].id, &reading.root);
+        prop_assert_eq!(&evidence.roots[0].id, &*reading.root);
         let kept = match &reading.project {
             None => &evidence.roots[0].lists,
             Some(id) => &evidence.projects[&ProjectRef {
-                id: id.clone(),
+                id: id.to_string(),
                 base_url: reading.root.base_url.clone(),
             }],
         };
@@ -153,9 +154,9 @@ fn dated(fact: &Fact) -> Timestamp {
 #[test]
 fn readings_have_one_order() {
     let of = |cluster: Option<&str>, content: Content, run: &str| Reading {
-        cluster: cluster.map(str::to_owned),
-        content,
-        run: run.to_owned(),
+        cluster: cluster.map(Arc::from),
+        content: Arc::new(content),
+        run: Arc::from(run),
         ..settings_at(at(1), "a")
     };
     let mut readings = [
@@ -246,7 +247,7 @@ fn every_field_counts() {
         ..reading.clone()
     };
     let rooted = |root| Reading {
-        root,
+        root: Arc::new(root),
         ..reading.clone()
     };
     let scoped = |scope| rooted(RootId { scope, ..atlas() });
@@ -270,11 +271,11 @@ fn every_field_counts() {
             ..reading.clone()
         },
         Reading {
-            project: Some("b".to_owned()),
+            project: Some(Arc::from("b")),
             ..reading.clone()
         },
         Reading {
-            cluster: Some("b".to_owned()),
+            cluster: Some(Arc::from("b")),
             ..reading.clone()
         },
         Reading {
@@ -282,11 +283,11 @@ fn every_field_counts() {
             ..reading.clone()
         },
         Reading {
-            run: "other".to_owned(),
+            run: Arc::from("other"),
             ..reading.clone()
         },
         Reading {
-            identity: Some(String::new()),
+            identity: Some(Arc::from("")),
             ..reading.clone()
         },
         Reading {
@@ -302,7 +303,7 @@ fn every_field_counts() {
         refused(404, Some("CODE"), false),
         refused(404, None, true),
         Reading {
-            content: Content::Project,
+            content: Arc::new(Content::Project),
             ..reading.clone()
         },
     ];
@@ -389,8 +390,8 @@ fn every_kind_of_content_comes_back_as_it_was() {
     for kind in contents() {
         for n in 0..64 {
             readings.push(Reading {
-                content: kind.new_tree(&mut runner).unwrap().current(),
-                run: n.to_string(),
+                content: Arc::new(kind.new_tree(&mut runner).unwrap().current()),
+                run: Arc::from(n.to_string()),
                 ..settings_at(at(1), "a")
             });
         }
@@ -448,15 +449,15 @@ fn every_project_that_was_ever_named_is_there() {
     import(&mut store, |import| {
         import.reading(&settings_at(at(1), "read"))?;
         import.reading(&Reading {
-            root: RootId {
+            root: Arc::new(RootId {
                 scope: Scope::Projects(vec!["asked".to_owned()]),
                 ..atlas()
-            },
+            }),
             project: None,
-            content: Content::Projects(vec![ListedProject {
+            content: Arc::new(Content::Projects(vec![ListedProject {
                 id: "listed".to_owned(),
                 name: None,
-            }]),
+            }])),
             ..settings_at(at(2), "")
         })?;
         show(

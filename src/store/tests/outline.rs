@@ -47,7 +47,7 @@ fn looked_up<T>(store: &Store, work: impl FnOnce(&Shelved<'_>) -> Result<T, Stor
 }
 
 fn of_cluster(all: &[Snapshot], cluster: &ClusterOutline) -> Vec<Snapshot> {
-    let is_of = |s: &&Snapshot| s.project == cluster.project && s.cluster == cluster.name;
+    let is_of = |s: &&Snapshot| s.project == *cluster.project && s.cluster == cluster.name;
     all.iter().filter(is_of).cloned().collect()
 }
 
@@ -94,7 +94,7 @@ proptest! {
         looked_up(&store, |shelved| {
             let outline = shelved.outline();
             let clusters: BTreeSet<_> = all.iter().map(|s| (&s.project, &s.cluster)).collect();
-            let outlined: Vec<_> = outline.clusters.iter().map(|c| (&c.project, &c.name)).collect();
+            let outlined: Vec<_> = outline.clusters.iter().map(|c| (&*c.project, &c.name)).collect();
             assert_eq!(outlined, clusters.into_iter().collect::<Vec<_>>());
             for (place, cluster) in outline.clusters.iter().enumerate() {
                 let of_it = of_cluster(&all, cluster);

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::{collection, option};
+use std::sync::Arc;
 
 use super::{Fact, at};
 use crate::model::evidence::{Condition, KeyColumn, SnapshotShape, SnapshotStatus, UnknownReason};
@@ -237,14 +238,14 @@ pub(super) fn reading() -> impl Strategy<Value = Reading> {
     )
         .prop_map(
             |((root, project, cluster, at), (run, identity, outcome, content))| Reading {
-                root,
-                project,
-                cluster,
+                root: Arc::new(root),
+                project: project.map(Arc::from),
+                cluster: cluster.map(Arc::from),
                 at,
-                run,
-                identity,
+                run: Arc::from(run),
+                identity: identity.map(Arc::from),
                 outcome,
-                content,
+                content: Arc::new(content),
             },
         )
 }

@@ -1,6 +1,7 @@
 //! Snapshots: one row per distinct content, an interval that only widens, one fixed order.
 
 use proptest::prelude::*;
+use std::sync::Arc;
 
 use super::samples::{project, sighting};
 use super::{at, dump, evidence, import, memory, show, snapshots, view};
@@ -47,18 +48,18 @@ fn list(
     content: Content,
 ) {
     let reading = Reading {
-        root: RootId {
+        root: Arc::new(RootId {
             source: Source::Atlas,
             base_url: home("p").base_url,
             scope: Scope::AllVisible,
-        },
-        project: Some("p".to_owned()),
-        cluster: cluster.map(str::to_owned),
+        }),
+        project: Some(Arc::from("p")),
+        cluster: cluster.map(Arc::from),
         at,
-        run: "run".to_owned(),
+        run: Arc::from("run"),
         identity: None,
         outcome,
-        content,
+        content: Arc::new(content),
     };
     import(store, |import| import.reading(&reading)).unwrap();
 }

@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use std::sync::Arc;
 
 use crate::assess::testing::{World, refused, unknown};
 use crate::model::evidence::{Condition, SnapshotShape, UnknownReason};
@@ -67,7 +68,7 @@ pub(super) fn lessen(world: &mut World, step: &Less) {
             if let Some((project, no)) = pick(world, *index) {
                 let reading = &mut readings(world, project)[no];
                 reading.outcome = Outcome::Partial(*gap);
-                cut(&mut reading.content, *seed);
+                cut(Arc::make_mut(&mut reading.content), *seed);
                 let reading = reading.clone();
                 drop_rows(world, &reading, |at| lost(*seed, at));
             }
@@ -76,7 +77,7 @@ pub(super) fn lessen(world: &mut World, step: &Less) {
             if let Some((project, no)) = pick(world, *index) {
                 let reading = &mut readings(world, project)[no];
                 reading.outcome = refused(*status, None, true);
-                cut(&mut reading.content, u64::MAX);
+                cut(Arc::make_mut(&mut reading.content), u64::MAX);
                 let reading = reading.clone();
                 drop_rows(world, &reading, |_| true);
             }
@@ -94,7 +95,7 @@ pub(super) fn lessen(world: &mut World, step: &Less) {
         Less::NoProjectPage(gap, seed) => {
             for list in &mut world.evidence.roots[0].lists {
                 list.outcome = Outcome::Partial(*gap);
-                cut(&mut list.content, *seed);
+                cut(Arc::make_mut(&mut list.content), *seed);
             }
         }
         Less::Later(seconds) => {
@@ -107,7 +108,7 @@ pub(super) fn lessen(world: &mut World, step: &Less) {
         Less::OlderList(index, seconds) => {
             if let Some((project, no)) = pick(world, *index) {
                 let readings = readings(world, project);
-                let carries_no_key = match readings[no].content {
+                let carries_no_key = match *readings[no].content {
                     Content::Snapshots
                     | Content::ShardedSnapshots
                     | Content::SharedSnapshots
@@ -158,7 +159,7 @@ fn pick(world: &World, index: Index) -> Option<(usize, usize)> {
     for (project, readings) in world.evidence.projects.values().enumerate() {
         for (no, reading) in readings.iter().enumerate() {
             let optional = matches!(
-                reading.content,
+                *reading.content,
                 Content::RestoreJobs(_) | Content::CompliancePolicy(_)
             );
             if !optional {
@@ -222,7 +223,7 @@ fn drop_rows(world: &mut World, list: &Reading, lost: impl Fn(usize) -> bool) {
 
 fn is_of(row: &Snapshot, list: &Reading) -> bool {
     let shape = row.sightings[0].shape;
-    let kind = match list.content {
+    let kind = match *list.content {
         Content::Snapshots => shape == SnapshotShape::ReplicaSet,
         Content::ShardedSnapshots => shape == SnapshotShape::Sharded,
         Content::SharedSnapshots => shape == SnapshotShape::Shared,

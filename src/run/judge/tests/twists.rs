@@ -5,6 +5,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use std::sync::Arc;
 
 use crate::assess::testing::estates::KEYS;
 use crate::assess::testing::*;
@@ -207,7 +208,7 @@ pub(super) fn twist(world: &mut World, step: &Twist) {
         }
         Twist::Pit(index) => {
             for reading in readings(world, *index).into_iter().flatten() {
-                if let Content::Clusters { clusters, .. } = &mut reading.content {
+                if let Content::Clusters { clusters, .. } = Arc::make_mut(&mut reading.content) {
                     for cluster in clusters {
                         cluster.pit_enabled = Some(true);
                     }
@@ -217,7 +218,7 @@ pub(super) fn twist(world: &mut World, step: &Twist) {
         Twist::Clusters(index, ago, encryption) => {
             let known = readings(world, *index).and_then(|readings| {
                 readings.iter().find_map(|reading| {
-                    if let Content::Clusters { clusters, .. } = &reading.content {
+                    if let Content::Clusters { clusters, .. } = &*reading.content {
                         Some(clusters.clone())
                     } else {
                         None
@@ -329,10 +330,10 @@ fn add(world: &mut World, index: Index, ago: i64, content: Content) {
     };
     let added = Reading {
         at: hours(-ago),
-        run: format!("run {ago}"),
+        run: Arc::from(format!("run {ago}")),
         cluster: None,
         outcome: crate::model::reading::Outcome::Whole,
-        content,
+        content: Arc::new(content),
         ..first.clone()
     };
     readings.push(added);
@@ -348,7 +349,7 @@ fn job(world: &mut World, index: Index, of: Index, kind: u8) {
         return;
     };
     for reading in readings {
-        if let Content::RestoreJobs(jobs) = &mut reading.content {
+        if let Content::RestoreJobs(jobs) = Arc::make_mut(&mut reading.content) {
             jobs.push(RestoreJob {
                 id: format!("job-{}-{kind}", jobs.len()),
                 snapshot: Some(snapshot),
