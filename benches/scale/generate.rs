@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 /// When every page was answered.
-const READ_AT: i64 = 1_768_442_400; // 2026-01-15T02:00:00Z
+pub(crate) const READ_AT: i64 = 1_768_442_400; // 2026-01-15T02:00:00Z
 /// The instant that the verdicts are about: everything is fresh then.
 pub(crate) const AS_OF: &str = "2026-01-15T02:30:00Z";
 const PAGE: usize = 500;
@@ -489,7 +489,7 @@ pub(crate) fn single_document(path: &Path, bytes: u64) -> Result<u64> {
     Ok(rows)
 }
 
-fn time(unix: i64) -> String {
+pub(crate) fn time(unix: i64) -> String {
     (DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(unix))
         .to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo bench --bench scale [-- --snapshots 1000000]
+//! cargo bench --bench scale -- nights
 //! cargo bench --bench scale -- collect
 //! ```
 
@@ -16,6 +17,7 @@ mod baseline;
 mod collect;
 mod generate;
 mod measure;
+mod nights;
 mod probe;
 mod service;
 
@@ -65,6 +67,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         ["collect"] | ["collect", "--bench"] => measure_collect(tempfile::tempdir()?.path()),
+        ["nights"] | ["nights", "--bench"] => measure_nights(tempfile::tempdir()?.path(), 100_000),
         options => measure_all(snapshots(options)?),
     }
 }
@@ -105,6 +108,29 @@ fn measure_collect(folder: &Path) -> Result<()> {
             collected.run.busy.as_secs_f64(),
             collected.requests,
             mib(collected.run)
+        );
+    }
+    Ok(())
+}
+
+/// What grows with how often the same lists were read.
+fn measure_nights(folder: &Path, snapshots: u64) -> Result<()> {
+    let (written, nights) = nights::measure(folder, &snapkey, snapshots)?;
+    println!(
+        "\n{} snapshots in {} projects, read every night",
+        written.snapshots, written.projects
+    );
+    println!("nights  ingest s  check s  audit s  peak MiB of check  of audit  store MiB");
+    for night in nights {
+        println!(
+            "{:>6} {:>9.2} {:>8.3} {:>8.2} {:>18.1} {:>9.1} {:>10.1}",
+            night.no,
+            night.ingest.took.as_secs_f64(),
+            night.check.took.as_secs_f64(),
+            night.audit.took.as_secs_f64(),
+            mib(night.check),
+            mib(night.audit),
+            night.size as f64 / 1_048_576.0
         );
     }
     Ok(())
@@ -283,6 +309,7 @@ fn measure_all(snapshots: u64) -> Result<()> {
         "one document: {rows} snapshots in {:.2} s",
         streamed.took.as_secs_f64()
     );
+    measure_nights(&folder.join("nights"), snapshots / 10)?;
     measure_collect(folder)
 }
 

@@ -313,7 +313,10 @@ fn in_order(mut readings: Vec<Dated>) -> Vec<Reading> {
         )
     }
     readings.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
-    readings.into_iter().map(|dated| dated.reading).collect()
+    let mut readings: Vec<Reading> = readings.into_iter().map(|dated| dated.reading).collect();
+    // It may have taken over the room of what it was made of, and stays.
+    readings.shrink_to_fit();
+    readings
 }
 
 /// What the number in a column stands for, and where that stands.
