@@ -139,10 +139,11 @@ fn list_without(project: &Project<'_>, row: &Snapshot) -> Option<Timestamp> {
             r.cluster.as_deref() == Some(row.cluster.as_str())
                 && would_show
                 && super::coverage::is_whole(r)
-                && r.at < first
         })
-        .map(|r| r.at)
+        .flat_map(|r| r.before.iter().chain([&r.at]))
+        .filter(|at| **at < first)
         .max()
+        .copied()
 }
 
 /// The cluster's provider was read as NONE at the last reading before and the first after.

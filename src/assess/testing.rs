@@ -5,6 +5,8 @@ mod world;
 
 pub(crate) use world::*;
 
+use std::sync::Arc;
+
 use super::{Facts, Found, Purpose, RotationInput};
 use crate::model::evidence::{
     Condition, KeyColumn, Sighting, SnapshotShape, SnapshotStatus, UnknownReason,
@@ -15,7 +17,6 @@ use crate::model::reading::{
 };
 use crate::model::verdict::UnitVerdict;
 use crate::model::{KeyId, Observation, ProjectRef, Provider, Snapshot, Timestamp};
-use std::sync::Arc;
 
 pub(crate) fn at(text: &str) -> Timestamp {
     Timestamp::floor(text).unwrap()
@@ -46,6 +47,7 @@ pub(crate) fn reading(time: &str, cluster: Option<&str>, content: Content) -> Re
         identity: Some(Arc::from("abcdefgh")),
         outcome: Outcome::Whole,
         content: Arc::new(content),
+        before: Vec::new(),
     }
 }
 

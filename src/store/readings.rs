@@ -14,7 +14,7 @@ use super::lowered::{
 use super::numbered::Numbered;
 use super::{content, contents};
 use crate::model::evidence::Root;
-use crate::model::reading::{Content, Gap, Outcome, Scope};
+use crate::model::reading::{Content, Earlier, Gap, Outcome, Scope};
 use crate::model::{ProjectRef, Reading, RootId, Source, Timestamp};
 
 /// Keeps a reading; false when the store already has it. `import` is asked for the number of the
@@ -199,8 +199,8 @@ pub(super) fn load(
     let ids: Vec<Arc<str>> = projects.iter().map(|p| Arc::from(p.id.as_str())).collect();
     let [mut clusters, mut identities] = [Shared::default(), Shared::default()];
     let none = || std::iter::repeat_with(|| None);
-    let mut of_roots: Vec<Option<Vec<Dated>>> = none().take(roots.len()).collect();
-    let mut of_projects: Vec<Option<Vec<Dated>>> = none().take(projects.len()).collect();
+    let mut of_roots: Vec<Option<Gathered>> = none().take(roots.len()).collect();
+    let mut of_projects: Vec<Option<Gathered>> = none().take(projects.len()).collect();
     let mut select = conn.prepare_cached(
         "SELECT no, root, project, run, content, cluster, at, identity, outcome, digest, gap,
          status, code, confirmed FROM reading WHERE at <= ?1",
@@ -227,13 +227,14 @@ pub(super) fn load(
                 identity: identities.cell(&cells, 7)?,
                 outcome: outcome(&cells)?,
                 content: Arc::clone(named(&cells, &contents, 4)?.1),
+                before: Vec::new(),
             },
         };
         let of_root = of_roots.get_mut(root_place);
         let of_root = of_root.map(|of| of.get_or_insert_default());
         let of_project = project_place.and_then(|place| of_projects.get_mut(place));
         match of_project.map(|of| of.get_or_insert_default()).or(of_root) {
-            Some(readings) => readings.push(dated),
+            Some(readings) => readings.add(dated),
             None => return Err(cells.corrupt("it has no place")),
         }
     }
@@ -243,23 +244,22 @@ pub(super) fn load(
     };
     for (id, lists) in roots.values().zip(of_roots) {
         if let Some(lists) = lists {
-            let lists = in_order(lists);
+            let lists = lists.in_order();
             let id = RootId::clone(&id);
             read.roots.push(Root { id, lists });
         }
     }
     let of_projects = projects.values().zip(of_projects);
-    let mut of_projects: Vec<(ProjectRef, Vec<Dated>)> = of_projects
+    let mut of_projects: Vec<(ProjectRef, Gathered)> = of_projects
         .filter_map(|(project, readings)| {
-            let without = || (!later_exists).then(Vec::new);
+            let without = || (!later_exists).then(Gathered::default);
             Some((Arc::unwrap_or_clone(project), readings.or_else(without)?))
         })
         .collect();
     // A map is cheap to build of what is sorted.
     of_projects.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     for (project, readings) in of_projects {
-        let readings = in_order(readings);
-        read.projects.insert(project, readings);
+        read.projects.insert(project, readings.in_order());
     }
     read.roots
         .sort_unstable_by(|one, other| one.id.cmp(&other.id));
@@ -302,21 +302,56 @@ struct Dated {
     reading: Reading,
 }
 
-fn in_order(mut readings: Vec<Dated>) -> Vec<Reading> {
-    fn key(dated: &Dated) -> (Timestamp, &'static str, Option<&str>, &[u8; 32]) {
-        let reading = &dated.reading;
+impl Dated {
+    fn order(&self) -> (Timestamp, &'static str, Option<&str>, &[u8; 32]) {
+        let reading = &self.reading;
         (
             reading.at,
             reading.content.word(),
             reading.cluster.as_deref(),
-            &dated.digest,
+            &self.digest,
         )
     }
-    readings.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
-    let mut readings: Vec<Reading> = readings.into_iter().map(|dated| dated.reading).collect();
-    // It may have taken over the room of what it was made of, and stays.
-    readings.shrink_to_fit();
-    readings
+}
+
+/// The readings of a project, or of a root.
+#[derive(Default)]
+struct Gathered {
+    readings: Vec<Dated>,
+    /// Of what was read again and again, the newest of each: so few that they are looked through.
+    newest: Vec<Dated>,
+}
+
+impl Gathered {
+    fn add(&mut self, mut dated: Dated) {
+        if dated.reading.content.earlier() == Earlier::Count {
+            self.readings.push(dated);
+            return;
+        }
+        for known in &mut self.newest {
+            // Mostly the new one is later.
+            if known.order() <= dated.order() {
+                if dated.reading.supersedes(&mut known.reading) {
+                    *known = dated;
+                    return;
+                }
+            } else if known.reading.supersedes(&mut dated.reading) {
+                return;
+            }
+        }
+        self.newest.push(dated);
+    }
+
+    fn in_order(mut self) -> Vec<Reading> {
+        self.readings.append(&mut self.newest);
+        self.readings
+            .sort_unstable_by(|one, other| one.order().cmp(&other.order()));
+        let readings = self.readings.into_iter();
+        let mut readings: Vec<Reading> = readings.map(|dated| dated.reading).collect();
+        // It may have taken over the room of what it was made of, and stays.
+        readings.shrink_to_fit();
+        readings
+    }
 }
 
 /// What the number in a column stands for, and where that stands.

@@ -2,9 +2,10 @@
 //! schedules, events, observations, statements. Each list was read once; what is gone was shown by
 //! older loose files. Complete and fresh often enough that `safe` is frequent.
 
+use std::sync::Arc;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::sync::Arc;
 
 use crate::assess::testing::*;
 use crate::model::evidence::{Condition, KeyColumn, SnapshotShape, SnapshotStatus, UnknownReason};

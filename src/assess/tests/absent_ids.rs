@@ -1,11 +1,12 @@
 //! What a snapshot without an Encryption Key ID is under.
 
+use std::sync::Arc;
+
 use crate::assess::testing::*;
 use crate::model::evidence::{KeyColumn, SnapshotShape, SnapshotStatus};
 use crate::model::key_id::Provider;
 use crate::model::policy::{AbsentKey, Policy, ProjectStatement};
 use crate::model::reading::{ClusterEncryption, Content};
-use std::sync::Arc;
 
 /// A completed snapshot without an id.
 fn absent() -> World {

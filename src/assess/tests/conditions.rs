@@ -1,12 +1,13 @@
 //! Which observation counts, for how long, and what two of them imply.
 
+use std::sync::Arc;
+
 use crate::assess::gate;
 use crate::assess::testing::*;
 use crate::model::evidence::{Condition, Observation, UnknownReason};
 use crate::model::key_id::Provider;
 use crate::model::reading::{Content, Delivery, RestoreJob};
 use crate::model::verdict::{Code, Intent, KeyRow};
-use std::sync::Arc;
 
 const OURS: &str = "111122223333";
 

@@ -1,10 +1,11 @@
 //! How complete a project's inventory is, and when it was so.
 
+use std::sync::Arc;
+
 use crate::assess::testing::*;
 use crate::model::Timestamp;
 use crate::model::evidence::SnapshotShape;
 use crate::model::reading::{ClusterState, Content, Gap, Outcome};
-use std::sync::Arc;
 
 /// T of `p1`, or its gaps.
 fn coverage(world: &World) -> Result<Timestamp, Vec<String>> {
@@ -205,6 +206,26 @@ fn a_sharded_cluster_has_two_lists() {
             "{}",
             gap(&one)
         );
+    }
+}
+
+#[test]
+fn of_several_states_of_a_cluster_the_last_counts() {
+    // (in the newest whole list, in a cut one since, whether its schedule is needed)
+    for (listed, since, needed) in [(false, true, true), (true, false, false)] {
+        let mut world = World::new()
+            .cluster(|c| c.backup_enabled = Some(listed))
+            .without("schedule");
+        let mut shown = cluster("c1");
+        shown.backup_enabled = Some(since);
+        world.read(minutes(-20), None, clusters(true, &[shown]));
+        if let Some(reading) = world.readings().last_mut() {
+            reading.outcome = Outcome::Partial(Gap::PageMissing);
+        }
+        match coverage(&world) {
+            Ok(_) => assert!(!needed, "{listed} then {since}"),
+            Err(gaps) => assert!(needed, "{listed} then {since}: {gaps:?}"),
+        }
     }
 }
 

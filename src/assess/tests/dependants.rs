@@ -1,5 +1,7 @@
 //! Who needs a key, and until when.
 
+use std::sync::Arc;
+
 use crate::assess::testing::*;
 use crate::model::evidence::{Forgotten, KeyColumn, SnapshotStatus};
 use crate::model::key_id::Provider;
@@ -10,7 +12,6 @@ use crate::model::reading::{
 };
 use crate::model::verdict::{DependantKind, Until};
 use crate::model::{Snapshot, Timestamp};
-use std::sync::Arc;
 
 /// `KIND until` of every dependant of `AWS_A`.
 pub(super) fn needs(world: &World) -> String {
@@ -392,6 +393,14 @@ fn a_queued_snapshot_without_an_id_needs_every_key_since_the_last_list_without_i
     };
     assert_eq!(needs(&with_list(days(-1))), "");
     assert_eq!(needs(&with_list(days(-2).saturating_add(-60))), held);
+    // When the same list was read before counts like the last time.
+    let mut again = with_list(minutes(SNAPSHOTS_AT));
+    for reading in again.readings() {
+        if *reading.content == Content::Snapshots {
+            reading.before = vec![days(-2).saturating_add(-60), days(-1)];
+        }
+    }
+    assert_eq!(needs(&again), "");
     // A list of the other kind would not have shown it.
     let mut sharded = world(-60);
     sharded.read(days(-1), Some("c1"), Content::ShardedSnapshots);

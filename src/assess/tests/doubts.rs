@@ -1,5 +1,7 @@
 //! Why "nothing needs it" is not yet known: each doubt where it arises, and where it does not.
 
+use std::sync::Arc;
+
 use crate::assess::testing::*;
 use crate::model::Timestamp;
 use crate::model::evidence::{KeyColumn, SnapshotShape, UnknownReason};
@@ -10,7 +12,6 @@ use crate::model::reading::{
     Schedule,
 };
 use crate::model::verdict::{DoubtKind, Intent};
-use std::sync::Arc;
 
 /// `AWS_A` was asked about, and nothing needs it.
 pub(super) fn free() -> World {

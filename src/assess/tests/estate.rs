@@ -1,5 +1,7 @@
 //! Roots, projects that leave, and statements that stand for a project's inventory.
 
+use std::sync::Arc;
+
 use crate::assess::testing::*;
 use crate::model::evidence::SnapshotStatus;
 use crate::model::key_id::Provider;
@@ -8,7 +10,6 @@ use crate::model::reading::{
     ClusterEncryption, Content, Gap, ListedProject, Outcome, Scope, Source,
 };
 use crate::model::{RootId, Timestamp};
-use std::sync::Arc;
 
 fn free() -> World {
     World::new().enabled(&[AWS_A])

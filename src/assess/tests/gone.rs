@@ -1,10 +1,11 @@
 //! When a snapshot is gone: absence is the proof, and what proves no absence.
 
+use std::sync::Arc;
+
 use crate::assess::testing::*;
 use crate::model::reading::{Content, Gap, Outcome};
 use crate::model::verdict::Until;
 use crate::model::{Snapshot, Timestamp};
-use std::sync::Arc;
 
 /// T of `World::new`.
 fn t() -> Timestamp {

@@ -1,11 +1,12 @@
 //! Keys that a project no longer uses: what point-in-time restore and a rotation leave in doubt.
 
+use std::sync::Arc;
+
 use super::doubts::{free, said};
 use crate::assess::testing::*;
 use crate::model::Timestamp;
 use crate::model::key_id::Provider;
 use crate::model::reading::{ClusterEncryption, Content, Gap, Outcome};
-use std::sync::Arc;
 
 /// Point-in-time restore; `AWS_A` was used until nine days ago, `AWS_B` since.
 fn rotated() -> World {

@@ -1,12 +1,13 @@
 //! Which key an Encryption Key ID is, and what a snapshot without one is under.
 
+use std::sync::Arc;
+
 use crate::assess::testing::*;
 use crate::model::evidence::UnknownReason;
 use crate::model::key_id::Provider;
 use crate::model::policy::{KeyStatement, KmipServer};
 use crate::model::reading::{ClusterEncryption, Content, Source};
 use crate::model::verdict::Code;
-use std::sync::Arc;
 
 /// The keys of the only snapshot, as a report prints them.
 fn keys_of(world: &World) -> String {

@@ -1,11 +1,12 @@
 //! Is this snapshot restorable: each verdict, its reasons and actions, and which comes first.
 
+use std::sync::Arc;
+
 use crate::assess::testing::*;
 use crate::model::Timestamp;
 use crate::model::evidence::{Condition, KeyColumn, SnapshotShape, SnapshotStatus, UnknownReason};
 use crate::model::key_id::Provider;
 use crate::model::reading::Source;
-use std::sync::Arc;
 
 fn under_a() -> World {
     World::new().settings(&[block(Provider::Aws, AWS_A)])

@@ -1,12 +1,13 @@
 //! What besides the key keeps a snapshot from a cluster: every constraint, and every way in which
 //! it cannot be told. `?` marks what cannot be told.
 
+use std::sync::Arc;
+
 use crate::assess::testing::*;
 use crate::model::evidence::{KeyColumn, SnapshotShape, SnapshotStatus};
 use crate::model::key_id::Provider;
 use crate::model::reading::{ClusterEncryption, ClusterState, Content, KeySettings, Outcome};
 use crate::model::{Reading, Source};
-use std::sync::Arc;
 
 const HERE: &str = "p1/c1";
 const THERE: &str = "p2/c1";

@@ -1,12 +1,13 @@
 //! Point-in-time windows: how long an oplog needs a key after its successor came.
 
+use std::sync::Arc;
+
 use super::dependants::needs;
 use crate::assess::testing::*;
 use crate::model::Timestamp;
 use crate::model::evidence::SnapshotStatus;
 use crate::model::key_id::Provider;
 use crate::model::reading::{CompliancePolicy, Content, Schedule};
-use std::sync::Arc;
 
 /// Point-in-time restore with a window of seven days; `AWS_A` until `last`, `AWS_B` since `next`.
 fn pit(last: Timestamp, next: Timestamp) -> World {

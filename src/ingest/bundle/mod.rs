@@ -281,6 +281,7 @@ impl<I: Intake> Bundle<'_, I> {
             identity: self.manifest.identity.clone(),
             outcome,
             content: Arc::new(content),
+            before: Vec::new(),
         };
         self.intake.reading(&reading).map_err(IngestError::Intake)
     }

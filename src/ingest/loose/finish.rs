@@ -168,6 +168,7 @@ impl<I: Intake> Loose<'_, '_, I> {
             identity: None,
             outcome,
             content: Arc::new(content),
+            before: Vec::new(),
         })
     }
 }

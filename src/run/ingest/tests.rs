@@ -329,6 +329,7 @@ fn keep(import: &mut Import<'_>, read: &Read, hour: i64, no: usize) -> Result<()
             identity: None,
             outcome: outcome.clone(),
             content: Arc::new(content.clone()),
+            before: Vec::new(),
         }),
         Read::Row(cluster, shape, created) => import.snapshot(&Shown {
             project: &home(),

@@ -1,9 +1,10 @@
 //! Readings and observations: what goes in comes out, once, in an order of its own.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use std::sync::Arc;
 
 use super::samples::{contents, fact, observation, reading};
 use super::{Fact, at, comparable, dump, evidence, import, import_all, memory, show, snapshots};
@@ -33,6 +34,7 @@ fn settings_at(at: Timestamp, project: &str) -> Reading {
         identity: None,
         outcome: Outcome::Whole,
         content: Arc::new(Content::Settings(Vec::new())),
+        before: Vec::new(),
     }
 }
 
@@ -391,7 +393,8 @@ fn every_kind_of_content_comes_back_as_it_was() {
         for n in 0..64 {
             readings.push(Reading {
                 content: Arc::new(kind.new_tree(&mut runner).unwrap().current()),
-                run: Arc::from(n.to_string()),
+                // Else one would do for several that say the same.
+                cluster: Some(Arc::from(n.to_string())),
                 ..settings_at(at(1), "a")
             });
         }

@@ -1,8 +1,9 @@
 //! Facts drawn at random from everything that the types can say.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use proptest::{collection, option};
-use std::sync::Arc;
 
 use super::{Fact, at};
 use crate::model::evidence::{Condition, KeyColumn, SnapshotShape, SnapshotStatus, UnknownReason};
@@ -246,6 +247,7 @@ pub(super) fn reading() -> impl Strategy<Value = Reading> {
                 identity: identity.map(Arc::from),
                 outcome,
                 content: Arc::new(content),
+                before: Vec::new(),
             },
         )
 }

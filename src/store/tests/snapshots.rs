@@ -1,7 +1,8 @@
 //! Snapshots: one row per distinct content, an interval that only widens, one fixed order.
 
-use proptest::prelude::*;
 use std::sync::Arc;
+
+use proptest::prelude::*;
 
 use super::samples::{project, sighting};
 use super::{at, dump, evidence, import, memory, show, snapshots, view};
@@ -60,6 +61,7 @@ fn list(
         identity: None,
         outcome,
         content: Arc::new(content),
+        before: Vec::new(),
     };
     import(store, |import| import.reading(&reading)).unwrap();
 }

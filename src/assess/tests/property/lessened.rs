@@ -1,9 +1,10 @@
 //! What can happen to evidence: a page, a list or a project was not read, time passed, an answer
 //! was none.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use proptest::sample::Index;
-use std::sync::Arc;
 
 use crate::assess::testing::{World, refused, unknown};
 use crate::model::evidence::{Condition, SnapshotShape, UnknownReason};

@@ -1,6 +1,7 @@
 //! Reading the snapshots that an answer needs gives the answer that reading all of them gives: for
 //! every key of generated estates, kept in a real store.
 
+mod nights;
 mod twists;
 
 use std::collections::BTreeMap;

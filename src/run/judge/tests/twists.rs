@@ -2,10 +2,11 @@
 //! readings of one snapshot that disagree, rows without a time, forms mixed in one cluster, settings
 //! and events of several times, spellings that only may be a key.
 
+use std::sync::Arc;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use std::sync::Arc;
 
 use crate::assess::testing::estates::KEYS;
 use crate::assess::testing::*;
