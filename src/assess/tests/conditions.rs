@@ -377,6 +377,21 @@ fn a_multi_region_key_ends_only_with_all_known_siblings() {
             "held",
             "unknown",
         ),
+        (
+            "another project once had the other",
+            one.clone().with(|world| {
+                world.add_project("p2");
+                let p2 = world.evidence.projects.get_mut(&project_ref("p2")).unwrap();
+                let blocks = vec![block(Provider::Aws, MRK_EU)];
+                let mut former = p2[0].clone();
+                former.at = days(-9);
+                former.content = Arc::new(Content::Settings(blocks));
+                former.cluster = None;
+                p2.insert(0, former);
+            }),
+            "held",
+            "unknown",
+        ),
     ];
     for (case, world, key_verdict, snapshot_verdict) in table {
         assert_eq!(world.check(MRK_US).verdict.word(), key_verdict, "{case}");

@@ -163,12 +163,22 @@ fn a_bare_multi_region_id_stands_for_every_region_it_was_met_in() {
     let mut answer = observed(MRK_US, minutes(-30), ENABLED);
     answer.related = vec![key(MRK_EU)];
     assert_eq!(keys_of(&world.clone().observe(answer)), both);
-    let elsewhere = world.with(|world| {
+    let elsewhere = world.clone().with(|world| {
         world.add_project("p2");
         let p2 = world.evidence.projects.get_mut(&project_ref("p2")).unwrap();
         p2[0].content = Arc::new(Content::Settings(vec![block(Provider::Aws, MRK_EU)]));
     });
     assert_eq!(keys_of(&elsewhere), both);
+    // Even if it is no longer.
+    let formerly = world.with(|world| {
+        world.add_project("p2");
+        let p2 = world.evidence.projects.get_mut(&project_ref("p2")).unwrap();
+        let mut former = p2[0].clone();
+        former.at = days(-9);
+        former.content = Arc::new(Content::Settings(vec![block(Provider::Aws, MRK_EU)]));
+        p2.insert(0, former);
+    });
+    assert_eq!(keys_of(&formerly), both);
 }
 
 #[test]
